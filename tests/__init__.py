@@ -1,0 +1,1 @@
+"""Tests mirror the packages; `integration` drives real server processes."""

@@ -1,0 +1,1 @@
+"""Real servers in processes of their own, raw-socket clients, and what must hold between them."""

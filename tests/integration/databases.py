@@ -1,0 +1,136 @@
+"""Databases for server processes: copies of one migrated template, SQLite or private PostgreSQL."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+
+from tests.integration.servers import free_port, migrate
+
+
+class SQLite:
+    """Migrates one file, then copies it for every database asked for."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._template: Path | None = None
+
+    def new(self) -> str:
+        """Make a migrated database and give its URL."""
+        if self._template is None:
+            self._template = self.directory / "template.sqlite3"
+            migrate(_sqlite_url(self._template))
+        home = Path(tempfile.mkdtemp(prefix="database-", dir=self.directory))
+        for path in self.directory.glob("template.sqlite3*"):
+            shutil.copy(path, home / path.name.replace("template", "db"))
+        return _sqlite_url(home / "db.sqlite3")
+
+
+class PostgreSQL:
+    """A private cluster on a free loopback port; fsync is off, nothing here survives power loss."""
+
+    def __init__(self, directory: Path) -> None:
+        self.port = free_port()
+        self.directory = directory
+        self._migrated = False
+        self._bin = _postgresql_bin()
+
+    def start(self) -> None:
+        data = self.directory / "data"
+        self.directory.chmod(0o755)
+        if os.geteuid() == 0:
+            shutil.chown(self.directory, "postgres", "postgres")
+        self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        options = (
+            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+            f" -c unix_socket_directories={self.directory} -c shared_buffers=64MB"
+        )
+        log = str(self.directory / "log")
+        self._run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
+
+    def new(self) -> str:
+        """Make a migrated database and give its URL."""
+        name = f"d{uuid4().hex}"
+        if not self._migrated:
+            self._create("CREATE DATABASE template_migrated")
+            migrate(self._url("template_migrated"))
+            self._migrated = True
+        self._create(f"CREATE DATABASE {name} TEMPLATE template_migrated")
+        return self._url(name)
+
+    def _create(self, statement: str) -> None:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)  # type: ignore[call-overload]
+
+    def _url(self, name: str) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [str(self._bin / program), *arguments]
+        if os.geteuid() == 0:
+            command = [
+                "setpriv",
+                "--reuid=postgres",
+                "--regid=postgres",
+                "--clear-groups",
+                *command,
+            ]
+        done = subprocess.run(
+            command,
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=program != "pg_ctl",
+            timeout=60,
+        )
+        assert done.returncode == 0, f"{program}: {done.stderr!r}"
+
+
+def rows(database: str, statement: str) -> list[tuple[Any, ...]]:
+    """Read from a database behind the server's back."""
+    with _connected(database) as connection:
+        return [tuple(row) for row in connection.execute(statement).fetchall()]
+
+
+def count(database: str, table: str) -> int:
+    return int(rows(database, f"SELECT COUNT(*) FROM {table}")[0][0])
+
+
+@contextmanager
+def _connected(database: str) -> Iterator[Any]:
+    if database.startswith("sqlite:///"):
+        path = database.removeprefix("sqlite:///")
+        connection: Any = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+    else:
+        connection = psycopg.connect(database, autocommit=True)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+def _sqlite_url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def _postgresql_bin() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
+    if found:
+        return found[-1].parent
+    on_path = shutil.which("initdb")
+    assert on_path, "PostgreSQL's server programs are missing: apt-get install postgresql"
+    return Path(on_path).parent
+
+
+def _version(path: Path) -> float:
+    return float(path.parts[-3])
