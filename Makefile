@@ -85,7 +85,7 @@ pytest: $(VENV)/.installed-dev
 	@echo "pytest"
 	@$(PY) -m pytest $(ARGS)
 
-unit: $(VENV)/.installed
+unit: $(VENV)/.installed-dev
 	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \
 	  -m "not integration and not browser and not postgresql and not redis" $(ARGS)
 
