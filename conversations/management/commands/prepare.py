@@ -29,8 +29,9 @@ class Command(BaseCommand):
         call_command("ensure_dev_admin", stdout=self.stdout)
         if not apps.get_model("conversations", "Conversation")._default_manager.exists():
             self._offer_sample_data()
-        if host not in LOOPBACK and not settings.ALLOWED_HOSTS:
-            self.stdout.write("Others reach it only by names listed in ALLOWED_HOSTS.")
+        if host not in LOOPBACK:
+            names = ", ".join(settings.ALLOWED_HOSTS)
+            self.stdout.write(f"It answers only to the names in ALLOWED_HOSTS: {names}")
         self.stdout.write(self.style.SUCCESS(f"Chat: http://{_shown(host)}:{port}/"))
         self.stdout.write(f"Admin pages: http://{_shown(host)}:{port}/admin/")
 
