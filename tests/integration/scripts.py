@@ -4,21 +4,7 @@ import json
 import random
 from typing import Any
 
-WORDS = [
-    "hold",
-    "fast",
-    "the",
-    "line",
-    "sea",
-    "rope",
-    "knot",
-    "tide",
-    "Wörter",
-    "渡し船",
-    "⚓",
-    "𝕠𝕔𝕖𝕒𝕟",
-    "\n",
-]
+WORDS = ("hold", "fast", "the line", "sea", "rope", "knot", "Wörter", "渡し船", "⚓", "𝕠𝕔𝕖𝕒𝕟", "\n")
 
 
 def script(*steps: dict[str, Any]) -> str:

@@ -1,0 +1,161 @@
+"""SIGTERM in mid-reply: readers, drain, outcome, exit; and a file saved under `runserver`."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.client import Client, Refused
+from tests.integration.databases import count
+from tests.integration.fleet import Servers
+from tests.integration.law import breaches_of_reading, breaches_of_rest
+from tests.integration.scripts import script
+from tests.integration.servers import copy_of_project, eventually
+
+KINDS = ["uvicorn", "uvicorn-asyncio", "daphne"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_sigterm_settles_what_is_left_as_shutdown_with_all_text(
+    servers: Servers, kind: str, database: str
+) -> None:
+    server = await servers.start(kind, database)
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    steps = [{"repeat": 100, "text": "word "}, {"stall": True}]
+    reader = await client.send(conversation, script(*steps))
+    await reader.until_received(500)
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    code = await server.terminate()
+    seconds = loop.time() - begun
+    await reader.until_closed(2)
+    assert code in (0, -signal.SIGTERM), f"exit code {code}"
+    assert seconds < 8, f"DRAIN_SECONDS is 1, the process needed {seconds:.1f} s"
+    assert not breaches_of_rest(database), "SIGTERM left a run behind"
+    assert count(database, "streaming_worker") == 0, "the worker's row outlives a clean end"
+    assert not server.errors(), server.errors()
+    await server.restart()
+    message = await client.settled(conversation, reader.ledger.run_id, 1)
+    assert (message["status"], message["reason"]) == ("interrupted", "shutdown")
+    assert message["content"] == "word " * 100
+    assert not breaches_of_reading(message, [reader])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_a_reply_that_ends_during_drain_is_completed(servers: Servers, kind: str) -> None:
+    server = await servers.start(kind, env={"STREAMING_DRAIN_SECONDS": "6"})
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    steps = [{"text": "before "}, {"gate": "drain"}, {"text": "during"}, {"finish": "stop"}]
+    reader = await client.send(conversation, script(*steps))
+    await reader.until_received(7)
+    server.term()
+    await asyncio.sleep(0.3)  # the signal must have been handled before the source goes on
+    assert server.alive, "the process did not wait for its run"
+    server.open_gate("drain")
+    await server.exited(8)
+    assert not breaches_of_rest(server.database)
+    if kind != "daphne":
+        await reader.until_closed(1)
+        assert reader.ended, "an SSE reader on uvicorn stays to its ended"
+    assert not server.errors(), server.errors()
+    await server.restart()
+    message = await client.settled(conversation, reader.ledger.run_id, 1)
+    assert (message["status"], message["reason"]) == ("completed", "stop")
+    assert message["content"] == "before during"
+    assert not breaches_of_reading(message, [reader])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_an_idle_server_ends_at_once(servers: Servers, kind: str) -> None:
+    server = await servers.start(kind, env={"STREAMING_DRAIN_SECONDS": "10"})
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    code = await server.terminate()
+    assert loop.time() - begun < 4, "an idle server does not wait out its drain"
+    assert code in (0, -signal.SIGTERM), f"exit code {code}"
+    assert count(server.database, "streaming_worker") == 0
+    assert not server.errors(), server.errors()
+
+
+async def test_a_draining_server_refuses_starts_and_says_so_but_serves_readers(
+    servers: Servers,
+) -> None:
+    server = await servers.start(env={"STREAMING_DRAIN_SECONDS": "6"})
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    other = await client.new_conversation()
+    reader = await client.send(conversation, script({"gate": "end"}, {"finish": "stop"}))
+    await reader.until_started()
+    # The listening socket closes at the signal: only an open connection can still ask.
+    ready = await client.get("/readyz")
+    assert ready.status == 200, ready.body
+    server.term()
+    with pytest.raises((Refused, OSError)) as refusal:
+        async with asyncio.timeout(5):
+            while True:
+                (await client.send(other, script({"stall": True}))).fin()
+                await asyncio.sleep(0.05)
+    status = refusal.value.args[0] if isinstance(refusal.value, Refused) else None
+    assert status in (503, None, "nobody listens", "closed before the answer's head")
+    server.open_gate("end")
+    await reader.until_ended(5)
+    await server.exited(8)
+
+
+async def test_two_sigterms_are_one(servers: Servers) -> None:
+    server = await servers.start()
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    reader = await client.send(conversation, script({"text": "kept"}, {"stall": True}))
+    await reader.until_received(4)
+    server.term()
+    await asyncio.sleep(0.1)
+    server.term()
+    await server.exited(10)
+    assert not breaches_of_rest(server.database)
+    await server.restart()
+    message = await client.settled(conversation, reader.ledger.run_id, 1)
+    assert (message["content"], message["reason"]) == ("kept", "shutdown")
+
+
+async def test_a_file_saved_under_runserver_ends_the_reply_and_the_reader_resumes(
+    servers: Servers, tmp_path: Path
+) -> None:
+    root = copy_of_project(tmp_path / "project")
+    server = await servers.start("runserver", root=root)
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    steps = [{"repeat": 4000, "text": "word ", "pause_ms": 5}, {"finish": "stop"}]
+    reader = await client.send(conversation, script(*steps))
+    await reader.until_received(100)
+    touched = root / "conversations" / "__init__.py"
+    touched.write_text(touched.read_text() + "\n")
+    # Django's reloader looks once a second.
+    await reader.until_closed(10)
+    message = await _settled_by_somebody(client, conversation, reader.ledger.run_id)
+    assert message["status"] == "interrupted", message["status"]
+    assert message["reason"] in ("shutdown", "worker_lost")
+    assert not breaches_of_reading(message, [reader])
+    resumed = await client.follow(reader.ledger.run_id, reader.ledger.cursor)
+    await resumed.until_ended(3)
+    assert not breaches_of_reading(message, [reader, resumed])
+
+
+async def _settled_by_somebody(client: Client, conversation: str, run_id: str) -> dict:  # type: ignore[type-arg]
+    """Wait for the new process, then at most 3 s for the outcome."""
+    await client.server.wait_healthy(15)
+    message: dict[str, object] = {}
+
+    async def has_outcome() -> bool:
+        nonlocal message
+        try:
+            message = await client.message(conversation, run_id)
+        except (Refused, OSError):
+            return False
+        return message["status"] != "running"
+
+    await eventually(has_outcome, 3, "the reply goes on without its process")
+    return message

@@ -1,0 +1,146 @@
+"""A thousand clients vanish at once: all is settled in seconds and nothing is left behind."""
+
+import asyncio
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.integration.client import Client, Reader, metrics
+from tests.integration.databases import count, rows
+from tests.integration.fleet import Servers
+from tests.integration.law import breaches_of_rest
+from tests.integration.scripts import script
+from tests.integration.servers import Server, eventually
+
+CLIENTS = int(os.environ.get("VANISH_CLIENTS", "1000"))
+ROUNDS = 5
+SETTLED_SECONDS = 5.0
+SLACK = 2
+GROWTH = 1.05
+STEPS = [{"text": "seen "}, {"repeat": 10_000, "text": "tick ", "pause_ms": 250}]
+ENV = {
+    "STREAMING_DISCONNECT_GRACE_SECONDS": "0",
+    "STREAMING_RUNS_PER_WORKER": "0",
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What an idle server holds."""
+
+    tasks: int
+    threads: int
+    files: int
+    pool_out: int
+    """Connections of the database pool that are not available."""
+    runs: int
+    readers: int
+
+
+@pytest.mark.timeout(300)
+async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
+    servers: Servers, database: str
+) -> None:
+    server = await servers.start("uvicorn", database, env=ENV)
+    client = await servers.client(server)
+    conversations = await _conversations(client, CLIENTS)
+    first_idle = await _idle(server)
+    resident = []
+    for number in range(1, ROUNDS + 1):
+        await _round(client, conversations)
+        await eventually(
+            lambda: not count(database, "streaming_run"),
+            SETTLED_SECONDS,
+            lambda: f"{count(database, 'streaming_run')} runs are not settled",
+            every_seconds=0.1,
+        )
+        await _returns_to(server, first_idle, number)
+        resident.append(_resident_kib(server))
+    assert resident[4] <= resident[1] * GROWTH, f"resident KiB after each round: {resident}"
+    assert not breaches_of_rest(database)
+    outcomes = rows(
+        database,
+        "SELECT status, reason, COUNT(*) FROM conversations_message"
+        " WHERE role = 'assistant' GROUP BY status, reason",
+    )
+    assert outcomes == [("interrupted", "client_disconnected", CLIENTS * ROUNDS)]
+    assert not server.errors(), server.errors()
+
+
+async def _conversations(client: Client, number: int) -> list[str]:
+    limit = asyncio.Semaphore(20)
+
+    async def one() -> str:
+        async with limit:
+            return await client.new_conversation()
+
+    first = await client.new_conversation()
+    return [first, *await asyncio.gather(*(one() for _ in range(number - 1)))]
+
+
+async def _round(client: Client, conversations: list[str]) -> None:
+    """Start a run in every conversation, see its first text, then vanish, half by RST."""
+    limit = asyncio.Semaphore(50)
+
+    async def start(conversation: str) -> Reader:
+        async with limit:
+            reader = await client.send(conversation, script(*STEPS), on_disconnect="stop")
+        await reader.until_received(5, 60)
+        return reader
+
+    readers = await asyncio.gather(*(start(c) for c in conversations))
+    assert len(readers) == len(conversations)
+    for number, reader in enumerate(readers):
+        (Reader.rst if number % 2 else Reader.fin)(reader)
+    client.readers.clear()
+
+
+async def _idle(server: Server) -> Usage:
+    """Measure once the server has had a moment: two equal measurements in a row."""
+    before = await _measure(server)
+    for _ in range(50):
+        await asyncio.sleep(0.2)
+        now = await _measure(server)
+        if now == before:
+            break
+        before = now
+    return before
+
+
+async def _returns_to(server: Server, idle: Usage, number: int) -> None:
+    now = idle
+
+    async def is_back() -> bool:
+        nonlocal now
+        now = await _measure(server)
+        wanted, held = asdict(idle), asdict(now)
+        return all(held[key] <= wanted[key] + SLACK for key in wanted)
+
+    await eventually(
+        is_back,
+        15,
+        lambda: f"round {number}: idle was {idle}, now {now}",
+        every_seconds=0.2,
+    )
+
+
+async def _measure(server: Server) -> Usage:
+    values = await metrics(server)
+    process = Path(f"/proc/{server.pid}")
+    pool = values.get("holdfast_db_pool_size", 0) - values.get("holdfast_db_pool_available", 0)
+    return Usage(
+        tasks=int(values["holdfast_asyncio_tasks"]),
+        threads=len(list((process / "task").iterdir())),
+        files=len(list((process / "fd").iterdir())),
+        pool_out=int(pool),
+        runs=int(values["holdfast_runs_live"]),
+        readers=int(values["holdfast_readers"]),
+    )
+
+
+def _resident_kib(server: Server) -> int:
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    line = next(line for line in status.splitlines() if line.startswith("VmRSS:"))
+    return int(line.split()[1])
