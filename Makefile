@@ -64,8 +64,7 @@ model: | $(VENV)/.installed
 
 run: $(VENV)/.installed $(VENV)/.installed-model
 	@grep -qx yes $(VENV)/.installed-model || echo 'Notice: $(NO_MODEL)'
-	@DEBUG=1 $(PY) manage.py prepare "$(HOST):$(PORT)"
-	@DEBUG=1 exec $(PY) manage.py runserver "$(HOST):$(PORT)"
+	@DEBUG=1 exec $(PY) manage.py serve "$(HOST):$(PORT)"
 
 # --- Testing
 
