@@ -1,0 +1,121 @@
+"""From a conversation to what a model is asked, within its room for tokens. Pure."""
+
+import math
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Literal, cast
+
+from conversations.providers.types import Model, Prompt, PromptMessage
+
+MESSAGE_TOKENS = 8
+"""What a message costs beside its text: role and marks of the chat template."""
+
+CONTINUE = (
+    "Your last message was cut off. Go on from exactly where it stopped, in the middle of the "
+    "sentence if need be. Do not repeat any of it and do not comment on this."
+)
+"""Asked where the upstream cannot go on from an assistant message by itself."""
+
+_REPLY_SHARE = 4  # a quarter of the context is kept for the reply where nobody says how long
+_REPLY_TOKENS = 4096
+
+Turn = list[PromptMessage]
+
+
+def build(
+    history: Iterable[tuple[str, str]],
+    *,
+    model: Model,
+    system_prompt: str = "",
+    continued: str | None = None,
+    temperature: float | None = None,
+    max_output_tokens: int | None = None,
+) -> Prompt:
+    """Turn the branch of a conversation into a prompt that fits the model.
+
+    The oldest turns are left out first, whole. The system prompt, the last question and the text
+    to be continued always stay, even where they alone exceed the room: then the upstream refuses,
+    which says more than a silently cut question.
+
+    Args:
+        history: pairs of role and text from the root to the last question.
+        continued: text of the reply to go on from; empty or None asks anew.
+    """
+    messages = [_message(role, text) for role, text in history if text]
+    head = [_message("system", system_prompt)] if system_prompt else []
+    head += [message for message in messages if message.role == "system"]
+    turns = _turns(message for message in messages if message.role != "system")
+    if continued:
+        turns[-1:] = [(turns[-1] if turns else []) + _continuation(continued, model)]
+    room = model.context_tokens - _reply_room(model, max_output_tokens) - _cost(head)
+    return Prompt(
+        model=model.upstream_name,
+        messages=tuple(head + _joined(_newest(turns, room))),
+        temperature=temperature,
+        max_output_tokens=max_output_tokens,
+    )
+
+
+def estimate_tokens(text: str) -> int:
+    """Estimate how many tokens a text is, rather too many than too few.
+
+    Three ASCII characters or two bytes of any other character count as one token. English prose has
+    about four characters to a token, code and digits two to three; other scripts take between
+    one and three tokens for a character, depending on the vocabulary.
+    """
+    size = len(text.encode("utf-8", "surrogatepass"))
+    plain = sum(character.isascii() for character in text)
+    return math.ceil(plain / 3 + (size - plain) / 2)
+
+
+def _message(role: str, text: str) -> PromptMessage:
+    assert role in ("system", "user", "assistant")
+    return PromptMessage(role=cast("Literal['system', 'user', 'assistant']", role), content=text)
+
+
+def _turns(messages: Iterable[PromptMessage]) -> list[Turn]:
+    """Cut before each question."""
+    turns: list[Turn] = []
+    for message in messages:
+        if message.role == "user" or not turns:
+            turns.append([])
+        turns[-1].append(message)
+    return turns
+
+
+def _continuation(text: str, model: Model) -> Turn:
+    reply = _message("assistant", text)
+    return [reply] if model.continues else [reply, _message("user", CONTINUE)]
+
+
+def _reply_room(model: Model, max_output_tokens: int | None) -> int:
+    share = model.context_tokens // _REPLY_SHARE
+    return min(max_output_tokens or _REPLY_TOKENS, 2 * share if max_output_tokens else share)
+
+
+def _cost(messages: Iterable[PromptMessage]) -> int:
+    return sum(MESSAGE_TOKENS + estimate_tokens(message.content) for message in messages)
+
+
+def _newest(turns: Sequence[Turn], room: int) -> list[PromptMessage]:
+    """Keep the last turn and as many before it as there is room for, without a gap."""
+    kept: list[Turn] = []
+    for turn in reversed(turns):
+        room -= _cost(turn)
+        if kept and room < 0:
+            break
+        kept.insert(0, turn)
+    return list(chain.from_iterable(kept))
+
+
+def _joined(messages: Iterable[PromptMessage]) -> list[PromptMessage]:
+    """Join messages of one role in a row: many chat templates insist on alternation.
+
+    A question whose reply failed before its first word leaves two questions in a row.
+    """
+    joined: list[PromptMessage] = []
+    for message in messages:
+        if joined and joined[-1].role == message.role:
+            message = _message(message.role, f"{joined.pop().content}\n\n{message.content}")
+        joined.append(message)
+    return joined
