@@ -1,10 +1,10 @@
 """What a source yields: the production of one reply, as values.
 
-A source is an async iterator of these items. It ends with one `Finish`; it may raise
+A source is an async generator of these items. It ends with one `Finish`; it may raise
 `SourceFailed`. Ending without a `Finish` is `upstream_incomplete`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from streaming.outcome import FAILED_REASONS
@@ -45,7 +45,7 @@ class Finish:
 
 
 Item = Text | Reasoning | Usage | Progress | Finish
-Source = AsyncIterator[Item]
+Source = AsyncGenerator[Item, None]
 
 
 class SourceFailed(Exception):

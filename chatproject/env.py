@@ -1,0 +1,87 @@
+"""The only reader of the process environment. Units are in the names of the variables."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import environ
+
+from streaming import conf as streaming_conf
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+LOCAL_DIR = BASE_DIR / ".local"
+
+_env = environ.FileAwareEnv()
+
+
+def text(name: str, default: str = "") -> str:
+    """Read a text; `NAME_FILE` names a file that holds it."""
+    return str(_env.str(name, default=default)).strip()
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Read 1 or 0 (also true/false, yes/no, on/off)."""
+    return bool(_env.bool(name, default=default)) if text(name) else default
+
+
+def number(name: str, default: int) -> int:
+    """Read a whole number."""
+    return int(_env.int(name, default=default))
+
+
+def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
+    """Read a comma-separated list."""
+    return [word.strip() for word in text(name).split(",") if word.strip()] or list(default)
+
+
+def secret_key() -> str:
+    """Return SECRET_KEY; without one, generate it once into `.local/secret-key`."""
+    given = text("SECRET_KEY")
+    if given:
+        return given
+    path = LOCAL_DIR / "secret-key"
+    if not path.exists():
+        LOCAL_DIR.mkdir(exist_ok=True)
+        draft = path.with_name(f"secret-key.{secrets.token_hex(4)}")
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50))
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process was first; its key counts
+        draft.unlink()
+    return path.read_text().strip()
+
+
+def database() -> dict[str, Any]:
+    """Return Django's database settings for DATABASE_URL; SQLite in `.local` by default."""
+    if not text("DATABASE_URL"):
+        LOCAL_DIR.mkdir(exist_ok=True)
+    found: dict[str, Any] = _env.db_url("DATABASE_URL", f"sqlite:///{LOCAL_DIR / 'db.sqlite3'}")
+    if found["ENGINE"].endswith("sqlite3"):
+        synchronous = text("SQLITE_SYNCHRONOUS", "FULL")
+        found["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
+        }
+    elif found["ENGINE"].endswith("postgresql"):
+        most = number("DATABASE_POOL_SIZE", 12)
+        found["CONN_MAX_AGE"] = 0
+        found["OPTIONS"] = {
+            **found.get("OPTIONS", {}),
+            "pool": {"min_size": 1, "max_size": most, "timeout": 10},
+            "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000",
+            "tcp_user_timeout": 10_000,
+        }
+    return found
+
+
+def streaming() -> dict[str, Any]:
+    """Return `STREAMING_<KEY>` for every key that the environment sets."""
+    found: dict[str, Any] = {}
+    for key, kind in streaming_conf.keys().items():
+        value = text(f"STREAMING_{key}")
+        if value:
+            found[key] = kind(value)
+    return found

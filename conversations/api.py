@@ -1,0 +1,263 @@
+"""The JSON API of `docs/protocol.md`."""
+
+import json
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.middleware.csrf import get_token
+from ninja import Field, NinjaAPI, Schema
+from ninja.parser import Parser
+from ninja.responses import Status
+
+from conversations import conversing, errors, replies
+from conversations.accounts import signed_in
+from conversations.exceptions import BadJson, UnsupportedType
+from conversations.providers import providers
+from conversations.requests import (
+    CONTENT_CHARACTERS,
+    Continue,
+    ContinueBody,
+    Edit,
+    EditBody,
+    Id,
+    Regenerate,
+    RegenerateBody,
+    Send,
+    SendBody,
+    StorableText,
+)
+from conversations.streams import answer_start
+from streaming import threads
+from streaming.conf import conf
+
+
+class JsonParser(Parser):
+    """Reads a body as a JSON object, or says in the contract's words why not."""
+
+    def parse_body(self, request: HttpRequest) -> Any:
+        """Read the body.
+
+        Raises:
+            UnsupportedType, BadJson
+        """
+        if not request.body:
+            return {}
+        if request.content_type != "application/json":
+            raise UnsupportedType
+        try:
+            body = json.loads(request.body)
+        except (ValueError, RecursionError):
+            raise BadJson from None
+        if not isinstance(body, dict):
+            raise BadJson
+        return body
+
+
+api = NinjaAPI(
+    title=settings.PRODUCT_NAME,
+    version=settings.PRODUCT_VERSION,
+    description="Replies that cannot be lost. Streams: see `/api/runs/{run_id}/events`.",
+    urls_namespace="api",
+    auth=signed_in,
+    parser=JsonParser(),
+)
+errors.install(api)
+
+
+class SettingsBody(Schema):
+    """How replies of a conversation are made."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
+
+
+class ConversationBody(Schema):
+    """A new conversation."""
+
+    id: Id | None = None
+    title: StorableText = Field("", max_length=200)
+    model: StorableText | None = Field(None, max_length=200)
+    system_prompt: StorableText = Field("", max_length=50_000)
+    settings: SettingsBody = SettingsBody()
+
+
+class ConversationChange(Schema):
+    """What may change; what is left out stays."""
+
+    title: StorableText | None = Field(None, max_length=200)
+    model: StorableText | None = Field(None, max_length=200)
+    system_prompt: StorableText | None = Field(None, max_length=50_000)
+    settings: SettingsBody | None = None
+    pinned: bool | None = None
+    archived: bool | None = None
+    head: Id | None = None
+
+
+def _user(request: HttpRequest) -> Any:
+    return request.auth  # type: ignore[attr-defined]
+
+
+@api.get("/session", auth=None)
+async def session(request: HttpRequest) -> dict[str, Any]:
+    """Say who is signed in; sets `csrftoken`."""
+    get_token(request)
+    user = await request.auser()
+    limits = conf()
+    shape = await sync_to_async(conversing.user_shape)(user) if user.is_authenticated else None
+    return {
+        "user": shape,
+        "limits": {
+            "runs_per_user": limits.runs_per_user,
+            "starts_per_minute": limits.starts_per_minute,
+            "message_characters": CONTENT_CHARACTERS,
+            "body_bytes": settings.BODY_BYTES,
+        },
+        "guests": settings.ALLOW_GUESTS,
+    }
+
+
+@api.get("/models", auth=None)
+async def models(request: HttpRequest) -> dict[str, Any]:
+    """List the models to choose from."""
+    offered = providers.models()
+    return {
+        "models": [
+            {
+                "id": model.id,
+                "name": model.name,
+                "provider": model.provider,
+                "capabilities": {"reasoning": model.reasons, "continues": model.continues},
+                "default": index == 0,
+            }
+            for index, model in enumerate(offered)
+        ]
+    }
+
+
+@api.get("/conversations")
+async def list_conversations(
+    request: HttpRequest, search: str = "", before: str = "", archived: bool = False
+) -> dict[str, Any]:
+    """List conversations, newest first."""
+    return await sync_to_async(conversing.page)(
+        _user(request), search=search, before=before, archived=archived
+    )
+
+
+@api.post("/conversations", response={200: dict, 201: dict})
+async def create_conversation(request: HttpRequest, payload: ConversationBody) -> Status[Any]:
+    """Create a conversation; the same id and body again is answered with what is there."""
+    made, shape = await threads.write(
+        conversing.create, _user(request).pk, payload.model_dump(exclude={"id"}), payload.id
+    )
+    return Status(201 if made else 200, shape)
+
+
+@api.get("/conversations/{uuid:conversation_id}")
+async def read_conversation(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
+    """Read a conversation with its visible branch."""
+    return await sync_to_async(conversing.read)(_user(request).pk, conversation_id)
+
+
+@api.patch("/conversations/{uuid:conversation_id}")
+async def change_conversation(
+    request: HttpRequest, conversation_id: UUID, payload: ConversationChange
+) -> dict[str, Any]:
+    """Rename, pin, archive, set, or show another branch."""
+    changes = payload.model_dump(exclude_unset=True)
+    return await threads.write(conversing.change, _user(request).pk, conversation_id, changes)
+
+
+@api.delete("/conversations/{uuid:conversation_id}", response={204: None})
+async def delete_conversation(request: HttpRequest, conversation_id: UUID) -> Status[None]:
+    """Delete a conversation; its live reply ends first."""
+    mine = await sync_to_async(conversing.mine)(_user(request).pk, conversation_id)
+    await replies.delete_conversations(mine)
+    return Status(204, None)
+
+
+@api.get("/conversations/{uuid:conversation_id}/messages")
+async def list_messages(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
+    """Read the tree: every message; siblings follow from `parent_id`."""
+    return await sync_to_async(conversing.messages)(_user(request).pk, conversation_id)
+
+
+@api.post("/conversations/{uuid:conversation_id}/messages", response={200: str, 202: dict})
+async def send(
+    request: HttpRequest, conversation_id: UUID, payload: SendBody
+) -> HttpResponseBase:
+    """Ask; with `Accept: text/event-stream` the response is the subscription."""
+    start = Send(conversation_id=conversation_id, **payload.model_dump())
+    return await answer_start(request, await replies.start(_user(request).pk, start))
+
+
+@api.post("/messages/{uuid:message_id}/regenerate", response={200: str, 202: dict})
+async def regenerate(
+    request: HttpRequest, message_id: UUID, payload: RegenerateBody
+) -> HttpResponseBase:
+    """Ask for another reply to the same question."""
+    start = Regenerate(message_id=message_id, **payload.model_dump())
+    return await answer_start(request, await replies.start(_user(request).pk, start))
+
+
+@api.post("/messages/{uuid:message_id}/edit", response={200: str, 202: dict})
+async def edit(request: HttpRequest, message_id: UUID, payload: EditBody) -> HttpResponseBase:
+    """Ask another version of a question."""
+    start = Edit(message_id=message_id, **payload.model_dump())
+    return await answer_start(request, await replies.start(_user(request).pk, start))
+
+
+@api.post("/messages/{uuid:message_id}/continue", response={200: str, 202: dict})
+async def continue_reply(
+    request: HttpRequest, message_id: UUID, payload: ContinueBody
+) -> HttpResponseBase:
+    """Go on from where a reply ended."""
+    start = Continue(message_id=message_id, **payload.model_dump())
+    return await answer_start(request, await replies.start(_user(request).pk, start))
+
+
+@api.delete("/messages/{uuid:message_id}", response={204: None})
+async def delete_message(request: HttpRequest, message_id: UUID) -> Status[None]:
+    """Delete a message with what follows it in its branch."""
+    await replies.delete_message(_user(request).pk, message_id)
+    return Status(204, None)
+
+
+@api.post("/runs/{uuid:run_id}/stop", response={200: dict, 202: dict})
+async def stop(request: HttpRequest, run_id: UUID) -> HttpResponse:
+    """End a reply; 202 while it ends, 200 once it is settled."""
+    settled = await replies.stop(_user(request).pk, run_id)
+    return JsonResponse({"run_id": run_id, "settled": settled}, status=200 if settled else 202)
+
+
+_EVENTS: dict[str, Any] = {
+    "get": {
+        "operationId": "events",
+        "summary": "Subscribe to a run, or resume (Server-Sent Events)",
+        "parameters": [
+            {"in": "path", "name": "run_id", "required": True, "schema": {"type": "string"}},
+            {"in": "query", "name": "after", "schema": {"type": "string"}},
+            {"in": "header", "name": "Last-Event-ID", "schema": {"type": "string"}},
+        ],
+        "responses": {
+            "200": {"description": "The events", "content": {"text/event-stream": {}}},
+            "204": {"description": "The end was seen already"},
+            "400": {"description": "bad_cursor"},
+            "404": {"description": "not_found"},
+        },
+    }
+}
+
+
+@api.get("/openapi.json", auth=None, include_in_schema=False)
+async def openapi(request: HttpRequest) -> HttpResponse:
+    """Return the schema, with the stream that is a plain view."""
+    schema = api.get_openapi_schema()
+    schema["paths"]["/api/runs/{run_id}/events"] = _EVENTS
+    return JsonResponse(schema)
+
+

@@ -1,0 +1,15 @@
+"""The Django app of the chat."""
+
+from django.apps import AppConfig
+
+
+class ConversationsConfig(AppConfig):
+    """Conversations, their messages and their people."""
+
+    name = "conversations"
+    label = "holdfast_conversations"
+    verbose_name = "Conversations"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from conversations import checks  # noqa: F401  registers the system checks

@@ -1,0 +1,88 @@
+"""The chat's WebSocket: the commands of the contract, with the same events as over HTTP."""
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from django.http import parse_cookie
+from pydantic import ValidationError
+
+from conversations import replies
+from conversations.accounts import user_of_session
+from conversations.errors import invalid
+from conversations.exceptions import ChatError, StorageUnavailable
+from conversations.models import Message, Person
+from conversations.requests import Send
+from streaming import frames, threads
+from streaming.consumers import RunConsumer
+from streaming.frames import BadFrame
+
+
+class ChatConsumer(RunConsumer):
+    """One person's socket: `/ws/chat/`."""
+
+    _user_id: Any = None
+
+    async def authenticate(self) -> bool:
+        """Read the session again: it may have ended, or the password changed."""
+        user = await threads.read(user_of_session, self._session_key())
+        if user is None or (self._user_id is not None and user.pk != self._user_id):
+            return False
+        self._user_id = user.pk
+        return True
+
+    def _session_key(self) -> str | None:
+        for name, value in self.scope["headers"]:
+            if name == b"cookie":
+                found = parse_cookie(value.decode("latin1")).get(settings.SESSION_COOKIE_NAME)
+                return str(found) if found else None
+        return None
+
+    async def may_follow(self, run_id: UUID) -> bool:
+        """Say whether the reply is this person's."""
+        return await threads.read(_owns, self._user_id, run_id)
+
+    async def pong(self) -> dict[str, Any]:
+        """Tell the person's revision."""
+        return {"revision": await threads.read(_revision, self._user_id)}
+
+    async def command(self, message: dict[str, Any]) -> None:
+        """Carry out `send` and `stop`."""
+        ref = message.get("ref")
+        try:
+            match message["type"]:
+                case "send":
+                    await self._send(message)
+                case "stop":
+                    await self._stop(frames.decode_command(message))
+                case _:
+                    raise BadFrame("type: is not known", code="invalid_field")
+        except ChatError as error:
+            self.say({"type": "error", "ref": ref, **error.body()})
+        except (DatabaseError, InterfaceError):
+            self.say({"type": "error", "ref": ref, **StorageUnavailable().body()})
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        try:
+            request = Send.model_validate(
+                {name: value for name, value in message.items() if name not in ("type", "ref")}
+            )
+        except ValidationError as error:
+            raise invalid(error.errors()) from None  # type: ignore[arg-type]
+        begun = await replies.start(self._user_id, request)
+        self.say({"type": "accepted", "ref": message.get("ref"), "run_id": begun.run_id})
+        await self.follow(begun.run_id, begun.after)
+
+    async def _stop(self, command: frames.Command) -> None:
+        assert isinstance(command, frames.Stop)
+        await replies.stop(self._user_id, command.run_id)
+
+
+def _owns(user_id: Any, run_id: UUID) -> bool:
+    return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
+
+
+def _revision(user_id: Any) -> int:
+    person = Person.objects.filter(user_id=user_id).first()
+    return person.revision if person else 0

@@ -1,0 +1,164 @@
+"""Conversations: list, read, create, change. Every function is one synchronous step."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from conversations.exceptions import IdReused, InvalidField, NotFound, UnknownModel
+from conversations.models import Conversation, Guest, Message, Person, new_id
+from conversations.providers import providers
+from conversations.shapes import conversation_shape, message_shapes
+from conversations.starting import raise_revision
+
+_PAGE = 30
+
+
+def user_shape(user: Any) -> dict[str, Any]:
+    """Return a person as the page knows them."""
+    guest = Guest.objects.filter(user=user).exists()
+    return {"id": str(user.pk), "name": "" if guest else user.get_username(), "guest": guest}
+
+
+def mine(user_id: Any, conversation_id: UUID) -> Q:
+    """Name a conversation of this user.
+
+    Raises:
+        NotFound: none, or somebody else's.
+    """
+    _get(user_id, conversation_id)
+    return Q(id=conversation_id, owner_id=user_id)
+
+
+def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, Any]:
+    """List conversations, newest first; stable on (updated_at, id)."""
+    found = Conversation.objects.of(user.pk).filter(archived=archived)
+    if search:
+        said = Message.objects.filter(conversation=OuterRef("pk"), content__icontains=search)
+        found = found.filter(Q(title__icontains=search) | Exists(said))
+    if before:
+        moment, last_id = _parse_before(before)
+        found = found.filter(Q(updated_at__lt=moment) | Q(updated_at=moment, id__lt=last_id))
+    rows = list(found[: _PAGE + 1])
+    more = len(rows) > _PAGE
+    rows = rows[:_PAGE]
+    person = Person.objects.filter(user=user).first()
+    return {
+        "conversations": [conversation_shape(row) for row in rows],
+        "before": f"{rows[-1].updated_at.isoformat()}_{rows[-1].id}" if more else None,
+        "revision": person.revision if person else 0,
+    }
+
+
+def _parse_before(before: str) -> tuple[datetime, UUID]:
+    moment, _, last_id = before.rpartition("_")
+    try:
+        parsed = datetime.fromisoformat(moment.replace(" ", "+"))
+        if parsed.tzinfo is None:
+            raise ValueError("no offset")
+        return parsed, UUID(last_id)
+    except ValueError:
+        raise InvalidField("before: is not from a list", field="before") from None
+
+
+def create(
+    user_id: Any, body: dict[str, Any], conversation_id: UUID | None
+) -> tuple[bool, dict[str, Any]]:
+    """Create a conversation.
+
+    Returns:
+        Whether it is new, and its shape.
+    Raises:
+        IdReused: the id is somebody else's, or was used with another body.
+    """
+    body["model"] = _known_model(body["model"])
+    body["settings"] = _chosen(body["settings"])
+    with transaction.atomic():
+        Person.objects.get_or_create(user_id=user_id)
+        raise_revision(user_id)
+        if conversation_id is not None:
+            found = Conversation.objects.filter(id=conversation_id).first()
+            if found is not None:
+                return False, _same(found, user_id, body)
+        conversation = Conversation.objects.create(
+            id=conversation_id or new_id(), owner_id=user_id, updated_at=timezone.now(), **body
+        )
+        return True, conversation_shape(conversation)
+
+
+def _same(found: Conversation, user_id: Any, body: dict[str, Any]) -> dict[str, Any]:
+    if found.owner_id != user_id or any(
+        getattr(found, name) != value for name, value in body.items() if name != "title" or value
+    ):
+        raise IdReused(field="id")
+    return conversation_shape(found)
+
+
+def read(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
+    """Read a conversation with its visible branch."""
+    conversation = _get(user_id, conversation_id)
+    shapes = {shape["id"]: shape for shape in message_shapes(conversation.id)}
+    branch: list[dict[str, Any]] = []
+    at = conversation.head_id
+    while at is not None and at in shapes:
+        branch.append(shapes[at])
+        at = shapes[at]["parent_id"]
+    return {**conversation_shape(conversation), "messages": branch[::-1]}
+
+
+def messages(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
+    """Read every message of a conversation."""
+    conversation = _get(user_id, conversation_id)
+    return {"messages": message_shapes(conversation.id)}
+
+
+def change(user_id: Any, conversation_id: UUID, changes: dict[str, Any]) -> dict[str, Any]:
+    """Change a conversation; only what is named."""
+    with transaction.atomic():
+        raise_revision(user_id)
+        conversation = (
+            Conversation.objects.of(user_id).select_for_update().filter(id=conversation_id).first()
+        )
+        if conversation is None:
+            raise NotFound
+        if "head" in changes:
+            conversation.head = _head(conversation, changes.pop("head"))
+        if "model" in changes:
+            changes["model"] = _known_model(changes["model"])
+        if changes.get("settings") is not None:
+            changes["settings"] = _chosen(changes["settings"])
+        for name, value in changes.items():
+            if value is None:
+                raise InvalidField(f"{name}: may not be null", field=name)
+            setattr(conversation, name, value)
+        conversation.save()
+        return conversation_shape(conversation)
+
+
+def _head(conversation: Conversation, head_id: UUID | None) -> Message | None:
+    if head_id is None:
+        return None
+    head = conversation.messages.filter(id=head_id).first()
+    if head is None:
+        raise InvalidField("head: is no message of this conversation", field="head")
+    return head
+
+
+def _get(user_id: Any, conversation_id: UUID) -> Conversation:
+    found = Conversation.objects.of(user_id).filter(id=conversation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _known_model(model_id: str | None) -> str:
+    if model_id and model_id not in {model.id for model in providers.models()}:
+        raise UnknownModel(field="model")
+    return model_id or ""
+
+
+def _chosen(settings: dict[str, Any] | None) -> dict[str, Any]:
+    return {name: value for name, value in (settings or {}).items() if value is not None}

@@ -1,0 +1,75 @@
+"""Errors as the contract writes them, over HTTP."""
+
+import logging
+from typing import Any
+
+from django.db import DatabaseError, InterfaceError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from conversations.exceptions import (
+    BadJson,
+    ChatError,
+    CsrfFailed,
+    InvalidField,
+    NotFound,
+    NotSignedIn,
+    StorageUnavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def respond(error: ChatError) -> JsonResponse:
+    """Write an error as its response."""
+    response = JsonResponse(error.body(), status=error.http_status)
+    if error.retry_after_seconds is not None:
+        response["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+def install(api: NinjaAPI) -> None:
+    """Make the API answer every error by the contract."""
+    api.add_exception_handler(ChatError, lambda request, error: respond(error))
+    api.add_exception_handler(ValidationError, lambda request, error: respond(invalid(error.errors)))
+    api.add_exception_handler(AuthenticationError, lambda request, error: respond(NotSignedIn()))
+    api.add_exception_handler(HttpError, lambda request, error: respond(BadJson()))
+    api.add_exception_handler(Http404, lambda request, error: respond(NotFound()))
+    for kind in (DatabaseError, InterfaceError):
+        api.add_exception_handler(kind, _storage)
+
+
+def invalid(found: list[dict[str, Any]]) -> InvalidField:
+    """Turn the first validation error into the contract's, which names the field."""
+    first = found[0]
+    place = [str(step) for step in first.get("loc", ()) if step not in ("body", "payload", "path")]
+    field = ".".join(place) or "body"
+    reason = str(first.get("msg", "does not fit")).removeprefix("Value error, ")
+    return InvalidField(f"{field}: {reason}", field=field)
+
+
+def _storage(request: HttpRequest, error: Exception) -> HttpResponse:
+    logger.warning("A request found storage unavailable: %s", type(error).__name__)
+    return respond(StorageUnavailable())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a failed CSRF check; settings name it."""
+    if request.path.startswith("/api/"):
+        return respond(CsrfFailed())
+    return render(request, "conversations/error.html", {"message": CsrfFailed.message}, status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer for what does not exist."""
+    if request.path.startswith("/api/"):
+        return respond(NotFound())
+    return render(request, "conversations/error.html", {"message": NotFound.message}, status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer for what we did wrong."""
+    body = {"code": "internal", "message": "Something went wrong here.", "retryable": True}
+    return JsonResponse({"error": body}, status=500)

@@ -1,0 +1,188 @@
+"""Conversations as trees of messages, and the people who own them."""
+
+from collections.abc import Iterable
+from typing import Any, Self
+from uuid import UUID
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.urls import reverse
+from uuid6 import uuid7
+
+from streaming.cursor import Cursor
+from streaming.transcript import StoredPart, end_of, text_of
+
+
+def new_id() -> UUID:
+    """Return a UUID that sorts by time (version 7, RFC 9562)."""
+    return UUID(int=uuid7().int)
+
+
+class Person(models.Model):
+    """What the chat knows of a user: a revision that every change to their lists raises."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="person"
+    )
+    revision = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"person {self.pk}"
+
+
+class Guest(models.Model):
+    """Marks a user who came without signing up; bound to one session, without a password."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="guest"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"guest {self.pk}"
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Verbs of conversations."""
+
+    def of(self, user_id: Any) -> Self:
+        """What belongs to this user."""
+        return self.filter(owner_id=user_id)
+
+
+class Conversation(models.Model):
+    """A tree of messages with one owner."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    model = models.CharField(max_length=200, blank=True)
+    system_prompt = models.TextField(blank=True)
+    settings = models.JSONField(default=dict, blank=True)
+    pinned = models.BooleanField(default=False)
+    archived = models.BooleanField(default=False)
+    head = models.ForeignKey(
+        "Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField()
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-updated_at", "-id"]
+        indexes = [models.Index(name="conversation_list", fields=["owner", "-updated_at", "-id"])]
+
+    def __str__(self) -> str:
+        return self.title or str(self.id)
+
+    def get_absolute_url(self) -> str:
+        """Return the page of the conversation."""
+        return reverse("pages:conversation", args=[self.id])
+
+
+class MessageQuerySet(models.QuerySet["Message"]):
+    """Verbs of messages."""
+
+    def of(self, user_id: Any) -> Self:
+        """What belongs to this user."""
+        return self.filter(conversation__owner_id=user_id)
+
+    def running(self) -> Self:
+        """Replies that are in flight."""
+        return self.filter(status=Message.Status.RUNNING)
+
+
+class Message(models.Model):
+    """One row: system, user or assistant. An assistant message is a reply, finished or not."""
+
+    class Role(models.TextChoices):
+        """Who speaks."""
+
+        SYSTEM = "system"
+        USER = "user"
+        ASSISTANT = "assistant"
+
+    class Status(models.TextChoices):
+        """How far it is; questions are completed."""
+
+        RUNNING = "running"
+        COMPLETED = "completed"
+        STOPPED = "stopped"
+        INTERRUPTED = "interrupted"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="messages"
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, blank=True, related_name="children"
+    )
+    role = models.CharField(max_length=10, choices=Role)
+    parts = models.JSONField(default=list)
+    content = models.TextField(blank=True)
+    """The text parts, joined: what people read and search."""
+    status = models.CharField(max_length=12, choices=Status, default=Status.COMPLETED)
+    reason = models.CharField(max_length=40, blank=True)
+    retryable = models.BooleanField(default=False)
+    model = models.CharField(max_length=200, blank=True)
+    provider = models.CharField(max_length=60, blank=True)
+    input_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    first_token_ms = models.PositiveIntegerField(null=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+    claim = models.UUIDField(null=True, editable=False)
+    request_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    objects = MessageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                name="message_role", condition=Q(role__in=["system", "user", "assistant"])
+            ),
+            models.CheckConstraint(
+                name="message_status",
+                condition=Q(status__in=["running", "completed", "stopped", "interrupted", "failed"]),
+            ),
+            models.CheckConstraint(
+                name="message_settled_once",
+                condition=Q(status="running", role="assistant", settled_at__isnull=True)
+                | (~Q(status="running") & Q(settled_at__isnull=False)),
+            ),
+            models.UniqueConstraint(
+                name="message_one_in_flight", fields=["conversation"], condition=Q(status="running")
+            ),
+            models.CheckConstraint(
+                name="message_not_own_parent", condition=~Q(parent_id=F("id"))
+            ),
+        ]
+        indexes = [
+            models.Index(name="message_tree", fields=["conversation", "created_at", "id"]),
+            models.Index(name="message_by_date", fields=["created_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}: {self.content[:60]}"
+
+    def stored_parts(self) -> list[StoredPart]:
+        """Return the parts as the journal knows them."""
+        return [StoredPart(part["kind"], part["text"]) for part in self.parts]
+
+    def take_parts(self, parts: Iterable[StoredPart]) -> None:
+        """Set the parts and what follows from them."""
+        kept = list(parts)
+        self.parts = [{"kind": part.kind, "text": part.text} for part in kept]
+        self.content = text_of(kept)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The cursor that belongs to the stored text."""
+        return end_of(self.stored_parts())

@@ -1,0 +1,86 @@
+"""Keeps replies: where the end of a run becomes a settled message."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from conversations.models import Conversation, Message, Person
+from streaming.outcome import Outcome, Usage
+from streaming.recorder import Recorded, Settlement
+
+
+class MessageRecorder:
+    """The recorder of `STREAMING["RECORDER"]`."""
+
+    def save(self, run_id: UUID, settlement: Settlement) -> bool:
+        """Write text, outcome, usage and timings; raise the owner's revision."""
+        message = (
+            Message.objects.select_related("conversation")
+            .filter(id=run_id, status=Message.Status.RUNNING)
+            .first()
+        )
+        if message is None:
+            return False
+        outcome = settlement.outcome
+        now = timezone.now()
+        # Person before conversation: the order in which a start locks.
+        owner = message.conversation.owner_id
+        Person.objects.filter(user_id=owner).update(revision=F("revision") + 1)
+        Conversation.objects.filter(id=message.conversation_id).update(updated_at=now)
+        message.take_parts(settlement.parts)
+        message.status, message.reason = outcome.status, outcome.reason
+        message.retryable = outcome.retryable
+        message.claim, message.settled_at = settlement.claim, now
+        fields = ["parts", "content", "status", "reason", "retryable", "claim", "settled_at"]
+        fields += _measures(message, outcome)
+        message.save(update_fields=fields)
+        return True
+
+    def load(self, run_id: UUID) -> Recorded | None:
+        """Read a settled reply."""
+        message = (
+            Message.objects.filter(id=run_id, role=Message.Role.ASSISTANT)
+            .exclude(status=Message.Status.RUNNING)
+            .first()
+        )
+        if message is None:
+            return None
+        return Recorded(about(message), outcome_of(message), message.stored_parts(), message.claim)
+
+
+def about(message: Message) -> dict[str, Any]:
+    """Return what readers of the run are told at its start."""
+    return {
+        "conversation_id": str(message.conversation_id),
+        "message_id": str(message.parent_id),
+        "model": message.model,
+    }
+
+
+def outcome_of(message: Message) -> Outcome:
+    """Read the outcome of a settled reply."""
+    usage = None
+    if message.input_tokens is not None and message.output_tokens is not None:
+        usage = Usage(message.input_tokens, message.output_tokens)
+    return Outcome(
+        status=message.status,  # type: ignore[arg-type]
+        reason=message.reason,
+        retryable=message.retryable,
+        usage=usage,
+        first_token_ms=message.first_token_ms,
+        duration_ms=message.duration_ms,
+    )
+
+
+def _measures(message: Message, outcome: Outcome) -> list[str]:
+    """Set what was measured; a taker knows none of it and leaves what is there."""
+    if outcome.usage is not None:
+        message.input_tokens = outcome.usage.input_tokens
+        message.output_tokens = outcome.usage.output_tokens
+    if message.first_token_ms is None:
+        message.first_token_ms = outcome.first_token_ms
+    if outcome.duration_ms is not None:
+        message.duration_ms = outcome.duration_ms
+    return ["input_tokens", "output_tokens", "first_token_ms", "duration_ms"]

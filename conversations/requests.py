@@ -1,0 +1,104 @@
+"""What a person may ask for that starts a run, validated alike for HTTP and WebSocket."""
+
+import hashlib
+from typing import Annotated, Literal
+from uuid import UUID
+
+import msgspec
+from ninja import Field, Schema
+from pydantic import AfterValidator, BeforeValidator
+
+from streaming.transcript import is_storable
+
+CONTENT_CHARACTERS = 200_000
+
+
+def _storable(value: str) -> str:
+    if not is_storable(value):
+        raise ValueError("has characters that cannot be stored: U+0000 or half a surrogate pair")
+    return value
+
+
+def _said(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+def _written_id(value: object) -> object:
+    # pydantic would take sixteen bytes of text for an id as well.
+    if isinstance(value, str) and len(value) not in (32, 36):
+        raise ValueError("is not a UUID")
+    return value
+
+
+StorableText = Annotated[str, AfterValidator(_storable)]
+Content = Annotated[StorableText, AfterValidator(_said), Field(max_length=CONTENT_CHARACTERS)]
+Id = Annotated[UUID, BeforeValidator(_written_id)]
+
+
+class StartBody(Schema):
+    """What every start may say."""
+
+    reply_id: Id | None = Field(None, description="Chosen by the client: a repeat attaches.")
+    model: StorableText | None = None
+    on_disconnect: Literal["continue", "stop"] | None = None
+
+
+class SendBody(StartBody):
+    """A question."""
+
+    id: Id | None = None
+    parent_id: Id | None = Field(None, description="What it follows; the head by default.")
+    content: Content
+
+
+class EditBody(StartBody):
+    """Another version of a question."""
+
+    id: Id | None = None
+    content: Content
+
+
+class RegenerateBody(StartBody):
+    """Another reply to the same question."""
+
+
+class ContinueBody(StartBody):
+    """Go on from where a reply ended."""
+
+    after: str = Field(description="The cursor of the end that it continues.")
+
+
+class Send(SendBody):
+    """Ask a question in a conversation."""
+
+    conversation_id: Id
+
+
+class Regenerate(RegenerateBody):
+    """Ask for another reply to the question of this message."""
+
+    message_id: UUID
+
+
+class Edit(EditBody):
+    """Ask another version of this question."""
+
+    message_id: UUID
+
+
+class Continue(ContinueBody):
+    """Continue this reply."""
+
+    message_id: UUID
+
+
+Start = Send | Regenerate | Edit | Continue
+
+
+def digest(start: Start) -> str:
+    """Identify a start by everything but its reply's id, to tell a repeat from another."""
+    body = start.model_dump(mode="json", exclude={"reply_id"}, exclude_none=True)
+    body["kind"] = type(start).__name__
+    return hashlib.sha256(msgspec.json.encode(body, order="deterministic")).hexdigest()

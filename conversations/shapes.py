@@ -1,0 +1,78 @@
+"""Conversations and messages as the wire shows them."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from conversations.models import Conversation, Message
+from streaming.models import Fragment
+from streaming.statements import join_pieces
+from streaming.transcript import Piece, StoredPart, end_of, text_of
+
+
+def conversation_shape(conversation: Conversation) -> dict[str, Any]:
+    """Return a conversation without its messages."""
+    return {
+        "id": conversation.id,
+        "title": conversation.title,
+        "model": conversation.model or None,
+        "system_prompt": conversation.system_prompt,
+        "settings": conversation.settings,
+        "pinned": conversation.pinned,
+        "archived": conversation.archived,
+        "head": conversation.head_id,
+        "created_at": conversation.created_at,
+        "updated_at": conversation.updated_at,
+    }
+
+
+def message_shapes(conversation_id: UUID) -> list[dict[str, Any]]:
+    """Return every message of a conversation, running replies with their text so far.
+
+    Fragments are read first, the messages after: a reply that was settled in between wins.
+    """
+    running = Message.objects.running().filter(conversation_id=conversation_id)
+    live = parts_in_flight(running.values_list("id", flat=True))
+    messages = Message.objects.filter(conversation_id=conversation_id)
+    return [message_shape(message, live.get(message.id)) for message in messages]
+
+
+def parts_in_flight(run_ids: Iterable[UUID]) -> dict[UUID, list[StoredPart]]:
+    """Join what the journal holds of these runs."""
+    pieces: dict[UUID, list[Piece]] = defaultdict(list)
+    rows = Fragment.objects.filter(run_id__in=list(run_ids)).order_by("run_id", "part", "end")
+    for run_id, part, kind, end, text in rows.values_list("run_id", "part", "kind", "end", "text"):
+        pieces[run_id].append(Piece(part, kind, end - len(text), text))
+    return {run_id: join_pieces(found) for run_id, found in pieces.items()}
+
+
+def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, Any]:
+    """Return a message; an assistant's with the cursor of exactly the text it shows."""
+    parts = message.stored_parts()
+    # A reply that was re-opened this instant has its text in the row still.
+    if message.status == Message.Status.RUNNING and live and end_of(live) >= end_of(parts):
+        parts = live
+    usage = None
+    if message.input_tokens is not None and message.output_tokens is not None:
+        usage = {"input_tokens": message.input_tokens, "output_tokens": message.output_tokens}
+    shape = {
+        "id": message.id,
+        "conversation_id": message.conversation_id,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "parts": [{"kind": part.kind, "text": part.text} for part in parts],
+        "content": text_of(parts),
+        "status": message.status,
+        "reason": message.reason or None,
+        "retryable": message.retryable,
+        "model": message.model or None,
+        "usage": usage,
+        "first_token_ms": message.first_token_ms,
+        "duration_ms": message.duration_ms,
+        "created_at": message.created_at,
+        "settled_at": message.settled_at,
+    }
+    if message.role == Message.Role.ASSISTANT:
+        shape["cursor"] = str(end_of(parts))
+    return shape

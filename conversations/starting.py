@@ -1,0 +1,414 @@
+"""The start transaction: question, reply and run row, all or nothing."""
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+
+from conversations import prompting
+from conversations.exceptions import (
+    BadCursorGiven,
+    Draining,
+    IdReused,
+    InvalidField,
+    NotFound,
+    ReplyInProgress,
+    StorageUnavailable,
+    TooManyRequests,
+    TooManyRuns,
+    UnknownModel,
+)
+from conversations.models import Conversation, Message, Person, new_id
+from conversations.providers import providers
+from conversations.providers.types import Model, Prompt
+from conversations.recorder import about
+from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
+from streaming import statements
+from streaming.conf import conf
+from streaming.cursor import START, BadCursor, Cursor
+from streaming.models import Run
+from streaming.runner import NewRun
+from streaming.statements import Fenced, Row
+from streaming.transcript import Piece, StoredPart
+
+_Status = Message.Status
+_TITLE_CHARACTERS = 60
+
+
+class Starter(NamedTuple):
+    """Who starts, and the worker that would produce."""
+
+    user_id: Any
+    worker_id: UUID
+    worker_runs: int
+    draining: bool
+
+
+class Begun(NamedTuple):
+    """What a start came to."""
+
+    run_id: UUID
+    question_id: UUID
+    conversation_id: UUID
+    after: Cursor
+    """Where a reader of this start begins: the start, or what it has already."""
+    new: NewRun | None
+    """None where the start attaches to what is there."""
+    prompt: Prompt | None
+    provider: str
+
+
+def begin(starter: Starter, start: Start) -> Begun:
+    """Write the question, the reply and the run row.
+
+    The order of the checks is the contract's: the same reply's id first, then the reply in flight,
+    then the limits.
+
+    Raises:
+        CallerError, NotNow: nothing was written.
+    """
+    with transaction.atomic():
+        # One start of a person at a time: the checks below read what the one before wrote.
+        Person.objects.get_or_create(user_id=starter.user_id)
+        Person.objects.select_for_update().get(user_id=starter.user_id)
+        if isinstance(start, Continue):
+            return _reopen(starter, start)
+        attached = _attach(starter, start)
+        if attached is not None:
+            return attached
+        conversation = _conversation(starter, start)
+        _refuse_second(conversation)
+        model = _model(start, conversation)
+        _check_limits(starter)
+        question = _question(start, conversation)
+        reply = Message(
+            id=start.reply_id or new_id(),
+            conversation=conversation,
+            parent=question,
+            role=Message.Role.ASSISTANT,
+            status=_Status.RUNNING,
+            model=model.id,
+            provider=model.provider,
+            created_at=timezone.now(),
+            request_digest=digest(start),
+        )
+        reply.save(force_insert=True)
+        _touch(starter, conversation, question, reply)
+        prompt = _prompt(conversation, model, _branch(question), continued=None)
+        return _run(starter, start, reply, prompt, stored=[])
+
+
+def _attach(starter: Starter, start: Start) -> Begun | None:
+    if start.reply_id is None:
+        return None
+    reply = Message.objects.select_related("conversation").filter(id=start.reply_id).first()
+    if reply is None:
+        return None
+    same = reply.request_digest == digest(start)
+    if reply.conversation.owner_id != starter.user_id or not same:
+        raise IdReused
+    return _attached(reply, START)
+
+
+def _attached(reply: Message, after: Cursor) -> Begun:
+    assert reply.parent_id is not None
+    return Begun(
+        reply.id, reply.parent_id, reply.conversation_id, after, None, None, reply.provider
+    )
+
+
+def _conversation(starter: Starter, start: Send | Regenerate | Edit) -> Conversation:
+    mine = Conversation.objects.of(starter.user_id).select_for_update()
+    if isinstance(start, Send):
+        found = mine.filter(id=start.conversation_id).first()
+    else:
+        found = mine.filter(messages__id=start.message_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _refuse_second(conversation: Conversation) -> None:
+    running = Message.objects.running().filter(conversation=conversation).first()
+    if running is not None:
+        raise ReplyInProgress(
+            run_id=str(running.id), events=f"/api/runs/{running.id}/events"
+        )
+
+
+def _model(start: Start, conversation: Conversation) -> Model:
+    offered = {model.id: model for model in providers.models()}
+    if start.model is not None:
+        if start.model not in offered:
+            raise UnknownModel(field="model")
+        return offered[start.model]
+    # A model that is no longer offered must not lock a conversation.
+    return offered.get(conversation.model) or next(iter(offered.values()))
+
+
+def _check_limits(starter: Starter) -> None:
+    limits = conf()
+    if starter.draining:
+        raise Draining
+    if limits.runs_per_worker and starter.worker_runs >= limits.runs_per_worker:
+        raise TooManyRuns("The server is busy; try again in a moment.")
+    runs = Run.objects.filter(owner_key=str(starter.user_id)).count()
+    if limits.runs_per_user and runs >= limits.runs_per_user:
+        raise TooManyRuns
+    if limits.starts_per_minute:
+        _check_rate(starter, limits.starts_per_minute)
+
+
+def _check_rate(starter: Starter, most: int) -> None:
+    minute = timedelta(minutes=1)
+    now = timezone.now()
+    times = (
+        Message.objects.of(starter.user_id)
+        .filter(role=Message.Role.ASSISTANT, created_at__gt=now - minute)
+        .order_by("-created_at")
+        .values_list("created_at", flat=True)[:most]
+    )
+    recent = list(times)
+    if len(recent) >= most:
+        wait = (recent[-1] + minute - now).total_seconds()
+        raise TooManyRequests(retry_after_seconds=max(1, round(wait)))
+
+
+def _question(start: Send | Regenerate | Edit, conversation: Conversation) -> Message:
+    if isinstance(start, Send):
+        return _new_question(start.id, conversation, _parent(start, conversation), start.content)
+    message = conversation.messages.select_related("parent").get(id=start.message_id)
+    if isinstance(start, Edit):
+        if message.role != Message.Role.USER:
+            raise InvalidField("Only a question can be edited.", field="message_id")
+        return _new_question(start.id, conversation, message.parent, start.content)
+    question = message.parent if message.role == Message.Role.ASSISTANT else message
+    if question is None or question.role != Message.Role.USER:
+        raise InvalidField("There is no question to answer.", field="message_id")
+    return question
+
+
+def _parent(start: Send, conversation: Conversation) -> Message | None:
+    if start.parent_id is None:
+        return conversation.head
+    parent = conversation.messages.filter(id=start.parent_id).first()
+    if parent is None:
+        raise InvalidField("There is no such message here.", field="parent_id")
+    return parent
+
+
+def _new_question(
+    question_id: UUID | None, conversation: Conversation, parent: Message | None, content: str
+) -> Message:
+    if question_id is not None and Message.objects.filter(id=question_id).exists():
+        raise IdReused(field="id")
+    now = timezone.now()
+    question = Message(
+        id=question_id or new_id(),
+        conversation=conversation,
+        parent=parent,
+        role=Message.Role.USER,
+        created_at=now,
+        settled_at=now,
+    )
+    question.take_parts([StoredPart("text", content)])
+    question.save(force_insert=True)
+    return question
+
+
+def _touch(
+    starter: Starter, conversation: Conversation, question: Message, reply: Message
+) -> None:
+    conversation.head = reply
+    conversation.updated_at = reply.created_at
+    changed = ["head", "updated_at"]
+    if not conversation.title:
+        conversation.title = title_of(question.content)
+        changed.append("title")
+    conversation.save(update_fields=changed)
+    raise_revision(starter.user_id)
+
+
+def title_of(content: str) -> str:
+    """Make a title of a question: its first words."""
+    line = " ".join(content.split())
+    if len(line) <= _TITLE_CHARACTERS:
+        return line
+    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
+
+
+def raise_revision(user_id: Any) -> None:
+    """Tell the person's other tabs, inside the caller's transaction, that their lists changed."""
+    Person.objects.filter(user_id=user_id).update(revision=F("revision") + 1)
+
+
+def _branch(last: Message) -> list[Message]:
+    """Return the messages from the root to this one."""
+    rows = last.conversation.messages.values_list("id", "parent_id")
+    parents = dict(rows)
+    ids: list[UUID] = []
+    at: UUID | None = last.id
+    while at is not None:
+        ids.append(at)
+        at = parents.get(at)
+    found = Message.objects.in_bulk(ids)
+    return [found[one] for one in reversed(ids)]
+
+
+def _prompt(
+    conversation: Conversation, model: Model, branch: list[Message], *, continued: Message | None
+) -> Prompt:
+    chosen = conversation.settings
+    return prompting.build(
+        [(message.role, message.content) for message in branch],
+        model=model,
+        system_prompt=conversation.system_prompt,
+        continued=continued.content if continued is not None else None,
+        temperature=chosen.get("temperature"),
+        max_output_tokens=chosen.get("max_output_tokens"),
+    )
+
+
+def _run(
+    starter: Starter, start: Start, reply: Message, prompt: Prompt, *, stored: list[StoredPart]
+) -> Begun:
+    try:
+        statements.lock_worker(starter.worker_id)
+    except Fenced:
+        raise StorageUnavailable from None
+    assert reply.parent_id is not None
+    new = NewRun(
+        run_id=reply.id,
+        claim=uuid4(),
+        about=about(reply),
+        on_disconnect=start.on_disconnect or conf().on_disconnect,
+        stored=stored,
+    )
+    Run.objects.create(
+        id=new.run_id,
+        worker_id=starter.worker_id,
+        claim=new.claim,
+        owner_key=str(starter.user_id),
+        about=new.about,
+        on_disconnect=new.on_disconnect,
+        started_at=timezone.now(),
+    )
+    pieces = [Piece(number, part.kind, 0, part.text) for number, part in enumerate(stored, 1)]
+    statements.insert(Row(reply.id, piece) for piece in pieces if piece.text)
+    return Begun(
+        reply.id, reply.parent_id, reply.conversation_id, START, new, prompt, reply.provider
+    )
+
+
+def _reopen(starter: Starter, start: Continue) -> Begun:
+    """Re-open a reply that was settled at exactly the cursor that the client names."""
+    try:
+        after = Cursor.parse(start.after.removesuffix(".end"))
+    except BadCursor:
+        raise BadCursorGiven(field="after") from None
+    reply = (
+        Message.objects.of(starter.user_id)
+        .select_for_update(of=("self",))
+        .select_related("conversation")
+        .filter(id=start.message_id)
+        .first()
+    )
+    if reply is None:
+        raise NotFound
+    if reply.role != Message.Role.ASSISTANT or reply.parent is None:
+        raise InvalidField("Only a reply can be continued.", field="message_id")
+    if reply.status == _Status.RUNNING or reply.cursor != after:
+        return _attached(reply, after)
+    _refuse_second(reply.conversation)
+    model = _model(start, reply.conversation) if start.model else _own_model(reply)
+    _check_limits(starter)
+    stored = reply.stored_parts()
+    Message.objects.filter(id=reply.id).update(
+        status=_Status.RUNNING, reason="", retryable=False, settled_at=None, claim=None
+    )
+    raise_revision(starter.user_id)
+    prompt = _prompt(reply.conversation, model, _branch(reply.parent), continued=reply)
+    begun = _run(starter, start, reply, prompt, stored=stored)
+    return begun._replace(after=after, provider=model.provider)
+
+
+def _own_model(reply: Message) -> Model:
+    offered = {model.id: model for model in providers.models()}
+    return offered.get(reply.model) or next(iter(offered.values()))
+
+
+def request_stop(user_id: Any, run_id: UUID) -> bool:
+    """Record that a person wants a reply to end.
+
+    Returns:
+        Whether it is settled already.
+    Raises:
+        NotFound: no such reply, or somebody else's.
+    """
+    reply = Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).first()
+    if reply is None:
+        raise NotFound
+    if reply.status != _Status.RUNNING:
+        return True
+    Run.objects.filter(id=run_id, stop_requested_at__isnull=True).update(
+        stop_requested_at=timezone.now()
+    )
+    return False
+
+
+def discard(conversations: Q) -> list[UUID]:
+    """Delete conversations; what is live in them is marked and ends as `stopped`, `deleted`.
+
+    Returns:
+        The runs that were live.
+    """
+    with transaction.atomic():
+        # Run before person before conversation: the order in which a settlement locks.
+        running = Message.objects.running().filter(
+            conversation_id__in=Conversation.objects.filter(conversations).values("id")
+        )
+        runs = list(running.values_list("id", flat=True))
+        Run.objects.filter(id__in=runs).update(discarded=True)
+        found = Conversation.objects.filter(conversations)
+        for owner in set(found.values_list("owner_id", flat=True)):
+            raise_revision(owner)
+        ids = list(found.select_for_update().values_list("id", flat=True))
+        begun_since = list(running.exclude(id__in=runs).values_list("id", flat=True))
+        Run.objects.filter(id__in=begun_since).update(discarded=True)
+        Conversation.objects.filter(id__in=ids).delete()
+        return runs + begun_since
+
+
+def discard_message(user_id: Any, message_id: UUID) -> None:
+    """Delete a message with what follows it in its branch.
+
+    Raises:
+        NotFound: no such message, or somebody else's.
+    """
+    with transaction.atomic():
+        message = (
+            Message.objects.of(user_id).select_related("conversation").filter(id=message_id).first()
+        )
+        if message is None:
+            raise NotFound
+        conversation = message.conversation
+        doomed = _subtree(message)
+        running = Message.objects.running().filter(id__in=doomed).values_list("id", flat=True)
+        Run.objects.filter(id__in=list(running)).update(discarded=True)
+        if conversation.head_id in doomed:
+            conversation.head_id = message.parent_id
+            conversation.save(update_fields=["head"])
+        message.delete()
+        raise_revision(user_id)
+
+
+def _subtree(message: Message) -> set[UUID]:
+    doomed = {message.id}
+    level = [message.id]
+    while level:
+        level = list(Message.objects.filter(parent_id__in=level).values_list("id", flat=True))
+        doomed.update(level)
+    return doomed

@@ -1,0 +1,111 @@
+"""Streams as plain async views: follow a run, and answer a start with its own subscription."""
+
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
+from django.http.response import HttpResponseBase
+
+from conversations.accounts import signed_in
+from conversations.errors import respond
+from conversations.exceptions import (
+    BadCursorGiven,
+    ChatError,
+    NotFound,
+    NotSignedIn,
+    StorageUnavailable,
+)
+from conversations.models import Message
+from conversations.starting import Begun
+from streaming import workers
+from streaming.cursor import BadCursor, Cursor
+from streaming.responses import EventStreamResponse, TextStreamResponse
+from streaming.sse import parse_last_id
+from streaming.subscription import NoSuchRun, Subscription, subscribe
+
+
+def events_path(run_id: UUID) -> str:
+    """Return the URL of a run's events: the same for the life of the reply."""
+    return f"/api/runs/{run_id}/events"
+
+
+async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
+    """Subscribe to a run or resume: `GET /api/runs/{id}/events`."""
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    try:
+        user = await signed_in(request)
+        if user is None:
+            raise NotSignedIn
+        if not await sync_to_async(_owns)(user.pk, run_id):
+            raise NotFound
+        return await _follow(request, run_id)
+    except ChatError as error:
+        return respond(error)
+    except (DatabaseError, InterfaceError):
+        return respond(StorageUnavailable())
+
+
+def _owns(user_id: object, run_id: UUID) -> bool:
+    return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
+
+
+async def _follow(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
+    given = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
+    try:
+        after, saw_end = parse_last_id(given)
+    except BadCursor:
+        raise BadCursorGiven(cursor=str(await _end(run_id))) from None
+    subscription = await open_subscription(run_id, after)
+    ended = subscription.ended
+    if saw_end and ended is not None and ended.cursor == after:
+        subscription.close()
+        return HttpResponse(status=204)
+    return stream(request, subscription) or EventStreamResponse(subscription)
+
+
+async def open_subscription(run_id: UUID, after: Cursor) -> Subscription:
+    """Subscribe, in the contract's errors.
+
+    Raises:
+        NotFound: the reply is gone.
+        BadCursorGiven: beyond the end, which it names.
+    """
+    try:
+        return await subscribe(workers.current(), run_id, after)
+    except NoSuchRun:
+        raise NotFound from None
+    except BadCursor:
+        raise BadCursorGiven(cursor=str(await _end(run_id))) from None
+
+
+async def _end(run_id: UUID) -> Cursor:
+    feed = await workers.current().feed(run_id)
+    if feed is None:
+        raise NotFound
+    return feed.transcript.end
+
+
+def stream(request: HttpRequest, subscription: Subscription) -> HttpResponseBase | None:
+    """Answer with a stream if the client accepts one by name; None where it wants JSON."""
+    accepted = request.headers.get("Accept", "")
+    if "text/event-stream" in accepted:
+        return EventStreamResponse(subscription)
+    if "text/plain" in accepted:
+        return TextStreamResponse(subscription)
+    return None
+
+
+async def answer_start(request: HttpRequest, begun: Begun) -> HttpResponseBase:
+    """Answer a start: with its subscription, or 202 and where to find it."""
+    path = events_path(begun.run_id)
+    accepted = request.headers.get("Accept", "")
+    if "text/event-stream" in accepted or "text/plain" in accepted:
+        response = stream(request, await open_subscription(begun.run_id, begun.after))
+        assert response is not None
+    else:
+        body = {"run_id": begun.run_id, "message_id": begun.question_id, "events": path}
+        response = JsonResponse(body, status=202)
+    response.headers["Location"] = path
+    return response

@@ -1,0 +1,15 @@
+"""The Django app of the runs."""
+
+from django.apps import AppConfig
+
+
+class StreamingConfig(AppConfig):
+    """In-flight data: empty on an idle server."""
+
+    name = "streaming"
+    label = "holdfast_streaming"
+    verbose_name = "Live runs"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from streaming import checks  # noqa: F401  registers the system checks

@@ -1,0 +1,255 @@
+"""A WebSocket that carries any number of runs: one sender task, one merged delta per turn.
+
+Handlers of Channels are awaited one by one, so `receive` only queues: a disconnect never waits
+behind a command. Text is never queued: each run's place is its subscription's cursor.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from typing import Any
+from uuid import UUID
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from streaming import frames, workers
+from streaming.conf import conf
+from streaming.cursor import BadCursor, Cursor
+from streaming.detached import spawn
+from streaming.events import Ended
+from streaming.frames import BadFrame
+from streaming.subscription import NoSuchRun, Subscription, depart, subscribe
+
+logger = logging.getLogger(__name__)
+
+NOT_SIGNED_IN = 4401
+IDLE = 4408
+TOO_LARGE = 4413
+RESTARTING = 1012
+
+_WAITING_COMMANDS = 100
+_WAITING_MESSAGES = 200
+
+
+class RunConsumer(AsyncWebsocketConsumer):
+    """Base of a socket that follows runs. Subclasses say who may, and carry out commands."""
+
+    frame_characters = 1_048_576
+    """Longest message of a client."""
+
+    async def authenticate(self) -> bool:
+        """Say whether the socket may live; asked at the start and every `CONNECTION_SECONDS`."""
+        raise NotImplementedError
+
+    async def may_follow(self, run_id: UUID) -> bool:
+        """Say whether this person may read a run."""
+        raise NotImplementedError
+
+    async def command(self, message: dict[str, Any]) -> None:
+        """Carry out a command; what goes wrong is said with `say_error`."""
+        raise NotImplementedError
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a socket; whatever ends it, its subscriptions and tasks end with it."""
+        self._subscriptions: dict[UUID, Subscription] = {}
+        self._outbox: deque[str] = deque()
+        self._commands: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING_COMMANDS)
+        self._news = asyncio.Event()
+        self._sent = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._heard_at = time.monotonic()
+        self._turn = 0
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            # A handler that raised, or daphne's cancellation, never reaches `disconnect`.
+            for task in self._tasks:
+                task.cancel()
+            for subscription in self._subscriptions.values():
+                subscription.close()
+
+    async def connect(self) -> None:
+        """Accept whoever may; tell the others why by a close code."""
+        await self.accept()
+        if not await self.authenticate():
+            await self.close(NOT_SIGNED_IN)
+            return
+        self._tasks = [
+            spawn(self._run_commands(), name="socket commands"),
+            spawn(self._send_forever(), name="socket sender"),
+        ]
+
+    async def disconnect(self, code: int) -> None:
+        """Leave every run; each departure is recorded by a held task, behind a shield."""
+        for task in self._tasks:
+            task.cancel()
+        left = list(self._subscriptions.values())
+        self._subscriptions.clear()
+        await asyncio.gather(*(depart(subscription) for subscription in left))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Queue what the client says."""
+        self._heard_at = time.monotonic()
+        if len(text_data or bytes_data or "") > self.frame_characters:
+            await self.close(TOO_LARGE)
+            return
+        try:
+            if text_data is None:
+                raise BadFrame("Send text, not bytes.")
+            message = frames.decode_object(text_data)
+        except BadFrame as error:
+            self.say_error(None, error.code, str(error))
+            return
+        await self._commands.put(message)
+
+    def say(self, message: dict[str, Any]) -> None:
+        """Put a message before the text of runs."""
+        self._outbox.append(frames.encode(message))
+        self._news.set()
+
+    def say_error(
+        self, ref: Any, code: str, message: str, *, retryable: bool = False, **extra: Any
+    ) -> None:
+        """Tell the client what was wrong; the socket stays."""
+        error = {"code": code, "message": message, "retryable": retryable, **extra}
+        self.say({"type": "error", "ref": ref, "error": error})
+
+    async def follow(self, run_id: UUID, after: Cursor) -> None:
+        """Follow a run from a cursor; a followed one starts again there.
+
+        Raises:
+            NoSuchRun, BadCursor
+        """
+        subscription = await subscribe(workers.current(), run_id, after, notify=self._news.set)
+        await self.unfollow(run_id)
+        self._subscriptions[run_id] = subscription
+        self._news.set()
+
+    async def unfollow(self, run_id: UUID) -> None:
+        """Leave a run."""
+        left = self._subscriptions.pop(run_id, None)
+        if left is not None:
+            left.finished = True
+            await depart(left)
+
+    async def _run_commands(self) -> None:
+        while True:
+            message = await self._commands.get()
+            while len(self._outbox) > _WAITING_MESSAGES:
+                self._sent.clear()
+                await self._sent.wait()
+            try:
+                await self._run_command(message)
+            except Exception:  # one command must not end the socket
+                logger.exception("A command failed: %s", str(message.get("type"))[:40])
+                self.say_error(message.get("ref"), "internal", "Something went wrong here.")
+
+    async def _run_command(self, message: dict[str, Any]) -> None:
+        ref = message.get("ref")
+        if not isinstance(ref, str | int | None):
+            self.say_error(None, "invalid_field", "ref: is neither text nor a number", field="ref")
+            return
+        try:
+            match message["type"]:
+                case "ping" | "follow" | "unfollow":
+                    await self._run_own(frames.decode_command(message))
+                case _:
+                    await self.command(message)
+        except BadFrame as error:
+            self.say_error(ref, error.code, str(error))
+
+    async def _run_own(self, command: frames.Command) -> None:
+        match command:
+            case frames.Hello():
+                self.say({"type": "pong", "ref": command.ref, **await self.pong()})
+            case frames.Follow():
+                await self._follow(command)
+            case frames.Unfollow():
+                await self.unfollow(command.run_id)
+            case _:
+                raise BadFrame("Unknown type.", code="invalid_field")
+
+    async def pong(self) -> dict[str, Any]:
+        """Return what a `pong` tells beside itself."""
+        return {}
+
+    async def _follow(self, command: frames.Follow) -> None:
+        try:
+            after = Cursor.parse(command.after.removesuffix(".end"))
+            if not await self.may_follow(command.run_id):
+                raise NoSuchRun
+            await self.follow(command.run_id, after)
+        except NoSuchRun:
+            self.say_error(
+                command.ref, "not_found", "There is nothing here.", run_id=str(command.run_id)
+            )
+        except BadCursor:
+            message = "The cursor is malformed or lies beyond the end."
+            self.say_error(command.ref, "bad_cursor", message, run_id=str(command.run_id))
+
+    async def _send_forever(self) -> None:
+        checked_at = time.monotonic()
+        life = conf().connection_seconds or float("inf")
+        while True:
+            self._news.clear()
+            if await self._send_next():
+                continue
+            now = time.monotonic()
+            if any(s.closing for s in self._subscriptions.values()):
+                await self.close(RESTARTING)
+                return
+            if self._is_idle(now):
+                await self.close(IDLE)
+                return
+            if now - checked_at >= life:
+                checked_at = now
+                if not await self.authenticate():
+                    await self.close(NOT_SIGNED_IN)
+                    return
+            await self._wait(now)
+
+    async def _send_next(self) -> bool:
+        """Send one message: what was said first, then one event of the next run in turn."""
+        if self._outbox:
+            await self._give(self._outbox.popleft())
+            self._sent.set()
+            return True
+        waiting = list(self._subscriptions.values())
+        for step in range(len(waiting)):
+            subscription = waiting[(self._turn + step) % len(waiting)]
+            if subscription.lost:
+                await subscription.reopen()
+            event = subscription.take()
+            if event is not None:
+                self._turn += step + 1
+                if isinstance(event, Ended):
+                    self._subscriptions.pop(subscription.run_id, None)
+                    subscription.close()
+                await self._give(
+                    frames.encode_event(subscription.run_id, event, subscription.cursor)
+                )
+                return True
+        return False
+
+    async def _give(self, text: str) -> None:
+        try:
+            await self.send(text_data=text)
+        except OSError:
+            # uvicorn raises ClientDisconnected; `disconnect` is on its way.
+            raise asyncio.CancelledError from None
+        await asyncio.sleep(0)
+
+    def _is_idle(self, now: float) -> bool:
+        limit = conf().idle_seconds
+        return bool(limit) and not self._subscriptions and now - self._heard_at > limit
+
+    async def _wait(self, now: float) -> None:
+        moments = [s.next_ping for s in self._subscriptions.values()]
+        limits = [limit for limit in (conf().idle_seconds, conf().connection_seconds) if limit]
+        moments += [now + min([*limits, 30.0])]
+        try:
+            async with asyncio.timeout(max(min(moments) - now, 0.001)):
+                await self._news.wait()
+        except TimeoutError:
+            pass

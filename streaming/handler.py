@@ -1,0 +1,80 @@
+"""Django's ASGI handler, taught three things about streams.
+
+(a) Each request has a thread of its own that can be parked; (b) a response that streams gives the
+request's database connections and its thread back before the first byte; (c) a response is always
+closed, whatever its stream raised (Django 5.2 to 6.1 skip it, and with it the connection's return
+to the pool; no ticket found).
+"""
+
+import asyncio
+import contextvars
+from typing import Any
+
+import django
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler
+from django.db import connections
+from django.http import HttpResponseBase
+
+from streaming.threads import ParkableThread
+
+_thread: contextvars.ContextVar[ParkableThread] = contextvars.ContextVar("request_thread")
+
+
+class StreamingASGIHandler(ASGIHandler):
+    """Serves HTTP; holds neither connection nor thread for an open stream."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request."""
+        thread = ParkableThread()
+        _thread.set(thread)
+        try:
+            async with ThreadSensitiveContext(executor=thread):
+                await self.handle(scope, receive, send)
+        finally:
+            thread.park()
+
+    async def send_response(self, response: HttpResponseBase, send: Any) -> None:
+        """Send a response; before a stream, give back what the request holds."""
+        if response.streaming:
+            await sync_to_async(connections.close_all)()
+            _thread.get().park()
+        try:
+            await super().send_response(response, _quiet(send))
+        except RequestAborted:
+            pass
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            await self._close_stream(response)
+            await sync_to_async(response.close)()
+            raise
+        finally:
+            await self._close_stream(response)
+
+    async def _close_stream(self, response: HttpResponseBase) -> None:
+        """Close the stream in the task that iterated it.
+
+        Django closes its wrapper only, and leaves the generator to the garbage collector (#37066).
+        """
+        iterator = getattr(response, "_iterator", None)
+        if response.streaming and hasattr(iterator, "aclose"):
+            await iterator.aclose()
+
+
+def _quiet(send: Any) -> Any:
+    async def send_or_abort(message: Any) -> None:
+        try:
+            await send(message)
+        except OSError as error:
+            # uvicorn has raised ClientDisconnected here (0.28.0) and may again (#3085).
+            raise RequestAborted from error
+
+    return send_or_abort
+
+
+def get_asgi_application() -> StreamingASGIHandler:
+    """Set Django up and return the handler; the counterpart of Django's function of this name."""
+    django.setup(set_prefix=False)
+    return StreamingASGIHandler()

@@ -1,0 +1,94 @@
+"""In-flight data only: these tables are empty on an idle server, but for the workers."""
+
+from typing import Self
+from uuid import UUID
+
+from django.db import models
+from django.db.models import Q
+
+
+class Worker(models.Model):
+    """One server process. Its row is gone after a clean end; a dead one's when its runs are."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    beat = models.PositiveBigIntegerField(default=0)
+    alive = models.BooleanField(default=True)
+    draining = models.BooleanField(default=False)
+    started_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Verbs of runs."""
+
+    def owned_by(self, worker_id: UUID) -> Self:
+        """Runs that this worker produces."""
+        return self.filter(worker_id=worker_id)
+
+    def to_end(self) -> Self:
+        """Runs that a person ended or whose conversation is gone."""
+        return self.filter(Q(stop_requested_at__isnull=False) | Q(discarded=True))
+
+    def orphaned(self) -> Self:
+        """Runs whose worker is dead or unknown."""
+        return self.exclude(worker_id__in=Worker.objects.filter(alive=True).values("id"))
+
+
+class Run(models.Model):
+    """The production of one reply while in flight; `id` is the reply's. Gone once settled."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    worker_id = models.UUIDField(db_index=True)
+    claim = models.UUIDField()
+    owner_key = models.CharField(max_length=64, db_index=True)
+    about = models.JSONField(default=dict)
+    on_disconnect = models.CharField(max_length=8, default="continue")
+    started_at = models.DateTimeField()
+    stop_requested_at = models.DateTimeField(null=True)
+    discarded = models.BooleanField(default=False)
+    watched_until = models.DateTimeField(null=True)
+    departed_at = models.DateTimeField(null=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="run_on_disconnect", condition=Q(on_disconnect__in=["continue", "stop"])
+            )
+        ]
+        indexes = [
+            models.Index(
+                name="run_to_end",
+                fields=["worker_id"],
+                condition=Q(stop_requested_at__isnull=False) | Q(discarded=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class Fragment(models.Model):
+    """A piece of a live run's text, keyed by run and the cursor at its end.
+
+    No foreign key: a deferred one would fail the commit of all runs for one of them.
+    """
+
+    run_id = models.UUIDField()
+    part = models.PositiveIntegerField()
+    kind = models.CharField(max_length=16)
+    end = models.PositiveIntegerField()
+    text = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(name="fragment_key", fields=["run_id", "part", "end"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.part}-{self.end}"

@@ -1,0 +1,210 @@
+"""Runs of this process: start, stop, and the pump that moves a source's text into the journal."""
+
+import asyncio
+import logging
+import time
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import UUID
+
+import msgspec
+
+from streaming.conf import conf
+from streaming.detached import spawn
+from streaming.feed import Feed
+from streaming.outcome import Outcome, Usage, completed, failed, interrupted, stopped
+from streaming.settlement import Claimed, settle
+from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text
+from streaming.source import Usage as SourceUsage
+from streaming.statements import Fenced
+from streaming.transcript import StoredPart, Transcript
+
+if TYPE_CHECKING:
+    from streaming.workers import LocalWorker
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 5.0  # how long a source may take to close before its run settles without it
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What a start transaction wrote into the run row."""
+
+    run_id: UUID
+    claim: UUID
+    about: dict[str, Any]
+    on_disconnect: Literal["continue", "stop"] = "continue"
+    stored: list[StoredPart] = []
+    """Parts that the journal holds already: a re-opened reply."""
+
+
+class LiveRun(Feed):
+    """A run that this process produces."""
+
+    def __init__(self, worker: "LocalWorker", new: NewRun) -> None:
+        super().__init__(new.run_id, new.about, Transcript(new.stored))
+        self.claim = new.claim
+        self.on_disconnect = new.on_disconnect
+        self.started_at = time.monotonic()
+        self.awaiting_since: float | None = None
+        """Since when the pump waits for the source; None while it does anything else."""
+        self.departed_at: float | None = self.started_at
+        """When the last local reader left; None while there is one."""
+        self.outcome: Outcome | None = None
+        """Decided at once, in memory; written by the settlement."""
+        self.usage: Usage | None = None
+        self.first_token_ms: int | None = None
+        self.settled = asyncio.Event()
+        self._worker = worker
+        self._pump: asyncio.Task[Outcome] | None = None
+        self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def attach(self, reader: Any) -> None:
+        """Take a local reader."""
+        super().attach(reader)
+        self.departed_at = None
+
+    def detach(self, reader: Any) -> None:
+        """Let a local reader go."""
+        super().detach(reader)
+        if not self.readers and self.departed_at is None:
+            self.departed_at = time.monotonic()
+
+    def decide(self, outcome: Outcome) -> None:
+        """End the run; the first decision stands."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self._decided.set_result(None)
+            if self._pump is not None:
+                self._pump.cancel()
+
+    def refuse_text(self) -> None:
+        """End the run because storage does not take its text."""
+        self.transcript.drop_pending()
+        self.decide(failed("internal"))
+
+    def abandon(self) -> None:
+        """Stop spending: another worker owns the run now."""
+        self.transcript.drop_pending()
+        self.decide(interrupted("worker_lost"))
+        self.lose()
+
+    async def live(self, source: Source) -> None:
+        """Produce the reply, then settle it."""
+        outcome = await self._produce(source)
+        journal = self._worker.journal
+        await journal.release(self)
+        try:
+            if not self.lost:
+                await self._settle(outcome)
+        except Fenced:
+            self.lose()
+        finally:
+            self._worker.runs.pop(self.run_id, None)
+            self.settled.set()
+
+    async def _produce(self, source: Source) -> Outcome:
+        self._pump = asyncio.create_task(self._read(source), name=f"pump {self.run_id}")
+        if self.outcome is not None:
+            self._pump.cancel()
+        await asyncio.wait([self._pump, self._decided], return_when=asyncio.FIRST_COMPLETED)
+        if not self._pump.done():
+            await asyncio.wait([self._pump], timeout=_CLOSE_SECONDS)
+        if self.outcome is None:
+            self.outcome = self._pump_outcome()
+        elif self._pump.done() and not self._pump.cancelled():
+            self._pump.exception()
+        return self._measured(self.outcome)
+
+    def _pump_outcome(self) -> Outcome:
+        pump = self._pump
+        if pump is None or pump.cancelled():
+            return interrupted("shutdown")
+        error = pump.exception()
+        if error is None:
+            return pump.result()
+        if isinstance(error, SourceFailed):
+            logger.warning("Run %s: source failed: %s", self.run_id, error)
+            if self._worker.journal.failing_since is not None:
+                return failed("storage_unavailable")
+            return failed(error.reason, retryable=error.retryable)
+        logger.error("Run %s: source raised", self.run_id, exc_info=error)
+        return failed("internal")
+
+    async def _read(self, source: Source) -> Outcome:
+        async with aclosing(source) as items:
+            iterator = aiter(items)
+            while True:
+                self.awaiting_since = time.monotonic()
+                try:
+                    item: Item = await anext(iterator)
+                except StopAsyncIteration:
+                    raise SourceFailed("upstream_incomplete") from None
+                finally:
+                    self.awaiting_since = None
+                outcome = self._take(item)
+                if outcome is not None:
+                    self.transcript.flush()
+                    return outcome
+                if self.transcript.dirty:
+                    self._worker.journal.note(self)
+                    if self.transcript.pending_characters >= conf().pending_characters:
+                        await self._worker.journal.room(self)
+
+    def _take(self, item: Item) -> Outcome | None:
+        self.progressed_at = time.monotonic()
+        match item:
+            case Text(text):
+                return self._add("text", text)
+            case Reasoning(text):
+                return self._add("reasoning", text)
+            case SourceUsage():
+                self.usage = Usage(item.input_tokens, item.output_tokens)
+            case Progress():
+                pass
+            case Finish(reason):
+                return completed(reason)
+        return None
+
+    def _add(self, kind: str, text: str) -> Outcome | None:
+        if self.first_token_ms is None and text:
+            self.first_token_ms = round((self.progressed_at - self.started_at) * 1000)
+            self.state = "streaming"
+        limit = conf().reply_characters
+        room = limit - self.transcript.characters if limit else len(text)
+        self.transcript.append(kind, text[:room])
+        return completed("length") if len(text) > room else None
+
+    def _measured(self, outcome: Outcome) -> Outcome:
+        return msgspec.structs.replace(
+            outcome,
+            usage=self.usage,
+            first_token_ms=self.first_token_ms,
+            duration_ms=round((time.monotonic() - self.started_at) * 1000),
+        )
+
+    async def _settle(self, outcome: Outcome) -> None:
+        self.transcript.flush()
+        pending = [] if outcome.status == "stopped" else self.transcript.freeze()
+        claimed = Claimed(self._worker.id, self.run_id, self.claim)
+        settled = await settle(claimed, outcome, pending)
+        self.transcript = Transcript(settled.parts)
+        self.end(settled.ended)
+
+
+def start(worker: "LocalWorker", new: NewRun, source: Source) -> LiveRun:
+    """Produce a run whose row was just committed, in a task that nobody's request owns."""
+    run = LiveRun(worker, new)
+    worker.runs[run.run_id] = run
+    spawn(run.live(source), name=f"run {run.run_id}")
+    return run
+
+
+def stop(worker: "LocalWorker", run_id: UUID, *, reason: str = "user") -> bool:
+    """End a run of this process as a person's wish; False where it is not here."""
+    run = worker.runs.get(run_id)
+    if run is None:
+        return False
+    run.transcript.drop_unfrozen()
+    run.decide(stopped(reason))
+    return True

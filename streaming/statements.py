@@ -1,0 +1,165 @@
+"""The journal's SQL, for SQLite and PostgreSQL."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import connection, transaction
+
+from streaming.cursor import Cursor
+from streaming.models import Fragment, Run, Worker
+from streaming.transcript import Piece, StoredPart
+
+
+class Fenced(Exception):
+    """This worker was declared dead: it may neither add text nor settle."""
+
+
+class Row(NamedTuple):
+    """One fragment on its way to the journal."""
+
+    run_id: UUID
+    piece: Piece
+
+
+_FRAGMENT = Fragment._meta.db_table
+_RUN = Run._meta.db_table
+_WORKER = Worker._meta.db_table
+
+# One statement: the worker row is locked FOR SHARE in the same snapshot, so that a takeover waits
+# for this insert or this insert sees the takeover. A plain join would let rows in behind it.
+_APPEND_POSTGRESQL = f"""
+    WITH w AS (SELECT id FROM {_WORKER} WHERE id = %s AND alive FOR SHARE),
+    i AS (
+        INSERT INTO {_FRAGMENT} (run_id, part, kind, "end", text)
+        SELECT f.* FROM w, unnest(%s::uuid[], %s::int[], %s::text[], %s::int[], %s::text[]) AS f
+        ON CONFLICT DO NOTHING
+    )
+    SELECT count(*) FROM w
+"""
+_APPEND_SQLITE = f"""
+    INSERT INTO {_FRAGMENT} (run_id, part, kind, "end", text)
+    VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
+"""
+
+
+def append(worker_id: UUID, rows: Sequence[Row]) -> None:
+    """Store fragments; a repeat of the same rows is harmless.
+
+    Raises:
+        Fenced: the worker's row is gone or not alive; nothing was stored.
+    """
+    if connection.vendor == "postgresql":
+        _append_postgresql(worker_id, rows)
+    else:
+        with transaction.atomic():
+            if not Worker.objects.filter(id=worker_id, alive=True).exists():
+                raise Fenced
+            insert(rows)
+
+
+def _append_postgresql(worker_id: UUID, rows: Sequence[Row]) -> None:
+    columns = (
+        [row.run_id for row in rows],
+        [row.piece.part for row in rows],
+        [row.piece.kind for row in rows],
+        [row.piece.end for row in rows],
+        [row.piece.text for row in rows],
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND_POSTGRESQL, (worker_id, *columns))
+        if cursor.fetchone()[0] == 0:
+            raise Fenced
+
+
+def insert(rows: Iterable[Row]) -> None:
+    """Store fragments inside the caller's transaction."""
+    values = [
+        (_key(row.run_id), row.piece.part, row.piece.kind, row.piece.end, row.piece.text)
+        for row in rows
+    ]
+    if values:
+        with connection.cursor() as cursor:
+            cursor.executemany(_APPEND_SQLITE, values)
+
+
+def lock_worker(worker_id: UUID) -> None:
+    """Hold off a takeover until the caller's transaction ends.
+
+    Raises:
+        Fenced: the takeover has happened.
+    """
+    row = Worker.objects.filter(id=worker_id, alive=True)
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"SELECT 1 FROM {_WORKER} WHERE id = %s AND alive FOR SHARE", (worker_id,)
+            )
+            if cursor.fetchone() is None:
+                raise Fenced
+    elif not row.exists():
+        raise Fenced
+
+
+def stored_parts(run_id: UUID) -> list[StoredPart]:
+    """Join the fragments of a run into its parts."""
+    return join_pieces(_pieces(run_id))
+
+
+def _pieces(run_id: UUID) -> list[Piece]:
+    rows = (
+        Fragment.objects.filter(run_id=run_id)
+        .order_by("part", "end")
+        .values_list("part", "kind", "end", "text")
+    )
+    return [Piece(part, kind, end - len(text), text) for part, kind, end, text in rows]
+
+
+def join_pieces(pieces: Iterable[Piece]) -> list[StoredPart]:
+    """Join pieces in order into parts; overlap is cut."""
+    texts: list[tuple[str, list[str], int]] = []
+    for piece in pieces:
+        if piece.part > len(texts):
+            texts.append((piece.kind, [], 0))
+        kind, found, length = texts[-1]
+        if piece.end > length:
+            found.append(piece.text[length - piece.start :])
+            texts[-1] = (kind, found, piece.end)
+    return [StoredPart(kind, "".join(found)) for kind, found, _ in texts]
+
+
+class Followed(NamedTuple):
+    """What a poll found of one run."""
+
+    live: bool
+    pieces: list[Piece]
+
+
+def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
+    """Read what lies behind each position, and whether each run still lives, in one statement."""
+    found = {run_id: Followed(False, []) for run_id in positions}
+    ids = {_key(run_id): run_id for run_id in positions}
+    postgresql = connection.vendor == "postgresql"
+    place = "(%s::uuid, %s::int, %s::int)" if postgresql else "(%s, %s, %s)"
+    sql = f"""
+        WITH v(id, part, position) AS (VALUES {", ".join([place] * len(positions))})
+        SELECT v.id, r.id, f.part, f.kind, f."end", f.text
+        FROM v LEFT JOIN {_RUN} r ON r.id = v.id
+        LEFT JOIN {_FRAGMENT} f ON f.run_id = v.id AND f.part >= v.part
+            AND (f.part > v.part OR f."end" > v.position)
+        ORDER BY v.id, f.part, f."end"
+    """
+    values = [value for run_id, at in positions.items() for value in (_key(run_id), *at)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        for key, live, part, kind, end, text in cursor.fetchall():
+            run_id = ids[key]
+            if live is not None and not found[run_id].live:
+                found[run_id] = Followed(True, found[run_id].pieces)
+            if text is not None:
+                found[run_id].pieces.append(Piece(part, kind, end - len(text), text))
+    return found
+
+
+def _key(run_id: UUID) -> UUID | str:
+    return run_id if connection.vendor == "postgresql" else run_id.hex

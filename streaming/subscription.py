@@ -1,0 +1,216 @@
+"""One reader of one run: replay from a cursor, then follow; the same for SSE and WebSocket."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db.models.functions import Now
+
+from streaming import threads
+from streaming.conf import conf
+from streaming.cursor import START, Cursor
+from streaming.detached import spawn
+from streaming.events import Delta, Ended, Event, Ping, Started, State
+from streaming.feed import Feed
+from streaming.models import Run
+
+if TYPE_CHECKING:
+    from streaming.workers import LocalWorker
+
+logger = logging.getLogger(__name__)
+
+
+class NoSuchRun(LookupError):
+    """There is neither a live run nor a settled reply of that id."""
+
+
+class Subscription:
+    """Replays a run from a cursor and follows it to its end.
+
+    It holds no text and no queue: its place in the feed is a cursor, so a slow reader costs
+    nothing but the one event that it has not taken.
+    """
+
+    def __init__(
+        self,
+        worker: "LocalWorker",
+        feed: Feed,
+        after: Cursor = START,
+        *,
+        notify: Callable[[], None] | None = None,
+    ) -> None:
+        self._worker = worker
+        self._feed = feed
+        self._notify = notify
+        self._news = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
+        self._started = False
+        self._closing = False
+        self.next_ping = time.monotonic() + conf().heartbeat_seconds
+        """Monotonic time of the next sign of life."""
+        self.cursor = after
+        """What the reader has been given."""
+        self.finished = False
+        """Whether `ended` was given, or the close was planned: then leaving is no departure."""
+        feed.attach(self)
+        worker.subscriptions.add(self)
+
+    @property
+    def run_id(self) -> UUID:
+        """The run that is read."""
+        return self._feed.run_id
+
+    @property
+    def ended(self) -> Ended | None:
+        """The end of the run, if it is settled."""
+        return self._feed.ended
+
+    @property
+    def lost(self) -> bool:
+        """Whether the run moved away from this feed: `reopen` finds it."""
+        return self._feed.lost
+
+    @property
+    def closing(self) -> bool:
+        """Whether a planned close was asked for."""
+        return self._closing
+
+    def wake(self) -> None:
+        """Look again: the feed has news, or time has come for a ping."""
+        self._news.set()
+        if self._notify is not None:
+            self._notify()
+
+    def take(self) -> Event | None:
+        """Return the next event if there is one now; never waits."""
+        if not self._started:
+            self._started = True
+            return Started(self.run_id, self._feed.about, self.cursor)
+        now = time.monotonic()
+        if now >= self.next_ping:
+            self.next_ping = max(self.next_ping + conf().heartbeat_seconds, now)
+            return Ping(self._state(), self._feed.idle_seconds)
+        piece = self._feed.transcript.after(self.cursor)
+        if piece is not None:
+            at, self.cursor = self.cursor, piece.cursor
+            return Delta(piece.part, piece.kind, at, piece.text, piece.cursor)
+        if self._feed.ended is not None:
+            self.finished = True
+        return self._feed.ended
+
+    def plan_close(self) -> None:
+        """End without `ended` as soon as the text that is there is given: the reader reconnects."""
+        self._closing = True
+        self.wake()
+
+    def close(self) -> None:
+        """Leave the run; harmless when repeated."""
+        self._feed.detach(self)
+        self._worker.subscriptions.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def events(self) -> AsyncIterator[Event]:
+        """Give the events in order, until the end or the planned close.
+
+        Yields:
+            `Started` at once, then `Delta` and `Ping`, and `Ended` last unless the close is
+            planned. Each delta's `at` is the cursor of the event before it.
+        """
+        life = conf().connection_seconds
+        closes_at = time.monotonic() + life if life else float("inf")
+        while not self.finished:
+            self._news.clear()
+            if self.lost:
+                await self.reopen()
+            event = self.take()
+            if event is not None:
+                yield event
+                # A replay to a socket that takes everything would never give the loop a turn.
+                await asyncio.sleep(0)
+            if time.monotonic() >= closes_at or (event is None and self._closing):
+                self.finished = True
+            elif event is None:
+                await self._wait_until(min(self.next_ping, closes_at))
+
+    def _state(self) -> State:
+        if self._worker.journal.failing_since is not None:
+            return "recovering"
+        return self._feed.state
+
+    async def _wait_until(self, moment: float) -> None:
+        # One timer for many wake-ups: wait_for() would cost a task and a timer for each token.
+        if self._timer is None or self._timer_due != moment:
+            if self._timer is not None:
+                self._timer.cancel()
+            delay = max(moment - time.monotonic(), 0)
+            self._timer = asyncio.get_running_loop().call_later(delay, self._time_out)
+            self._timer_due = moment
+        await self._news.wait()
+
+    def _time_out(self) -> None:
+        self._timer = None
+        self.wake()
+
+    async def reopen(self) -> None:
+        """Go on with a run that moved: follow it where it is now.
+
+        Raises:
+            NoSuchRun: it is gone.
+        """
+        self._feed.detach(self)
+        feed = await self._worker.feed(self.run_id)
+        if feed is None:
+            raise NoSuchRun(self.run_id)
+        self._feed = feed
+        feed.attach(self)
+
+
+async def subscribe(
+    worker: "LocalWorker",
+    run_id: UUID,
+    after: Cursor = START,
+    *,
+    notify: Callable[[], None] | None = None,
+) -> Subscription:
+    """Open a subscription, wherever the run is: here, on another worker, settled long ago.
+
+    Args:
+        notify: called whenever `take` may have something.
+
+    Raises:
+        NoSuchRun: there is neither a run nor a reply.
+        BadCursor: the cursor lies beyond the end, on a fresh read.
+    """
+    feed = await worker.feed(run_id)
+    if feed is None:
+        raise NoSuchRun(run_id)
+    feed.transcript.check(after)
+    return Subscription(worker, feed, after, notify=notify)
+
+
+def record_departure(run_id: UUID) -> None:
+    """Note in the run's row that a reader left before its end; nothing if it is settled."""
+    Run.objects.filter(id=run_id).update(departed_at=Now())
+
+
+async def depart(subscription: Subscription) -> None:
+    """Close a subscription; if its reader left before the end, record that.
+
+    Cancellation: the record is written all the same, by a held task.
+    """
+    subscription.close()
+    if not subscription.finished and subscription.ended is None:
+        await asyncio.shield(spawn(_record(subscription.run_id), name="departure"))
+
+
+async def _record(run_id: UUID) -> None:
+    try:
+        async with asyncio.timeout(conf().lease_seconds):
+            await threads.write(record_departure, run_id)
+    except Exception as error:  # nobody waits for it, and the reader has gone: say it once
+        logger.warning("A departure was not recorded: %s", type(error).__name__)

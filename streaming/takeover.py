@@ -1,0 +1,113 @@
+"""What workers write about each other: presence, beats, death, and the runs of the dead."""
+
+import os
+import socket
+from datetime import timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from streaming.models import Run, Worker
+from streaming.outcome import interrupted
+from streaming.settlement import write_end
+from streaming.statements import Fenced
+
+_BATCH = 50
+_UNHELD_AFTER = timedelta(seconds=5)
+
+
+class Seen(NamedTuple):
+    """Another worker as one poll saw it."""
+
+    worker_id: UUID
+    beat: int
+
+
+def register(worker_id: UUID) -> None:
+    """Enter this process among the workers."""
+    Worker.objects.create(id=worker_id, host=socket.gethostname()[:255], pid=os.getpid())
+
+
+def raise_beat(worker_id: UUID) -> None:
+    """Show that this worker lives.
+
+    Raises:
+        Fenced: the others have declared it dead.
+    """
+    if not Worker.objects.filter(id=worker_id, alive=True).update(beat=F("beat") + 1):
+        raise Fenced
+
+
+def note_draining(worker_id: UUID) -> None:
+    """Tell operators that this worker takes no more starts."""
+    Worker.objects.filter(id=worker_id).update(draining=True)
+
+
+def unregister(worker_id: UUID) -> None:
+    """Leave; runs that are still ours become orphans, which any worker settles."""
+    Worker.objects.filter(id=worker_id).delete()
+
+
+def others(worker_id: UUID) -> list[Seen]:
+    """Read the beats of all other living workers."""
+    rows = Worker.objects.filter(alive=True).exclude(id=worker_id)
+    return [Seen(*row) for row in rows.values_list("id", "beat")]
+
+
+def declare_dead(seen: Seen) -> bool:
+    """Fence a worker whose beat has not moved; False where it has, or somebody else did it."""
+    rows = Worker.objects.filter(id=seen.worker_id, beat=seen.beat, alive=True)
+    return bool(rows.update(alive=False))
+
+
+def settle_orphans() -> list[UUID]:
+    """Settle runs of dead or unknown workers, a batch at a time, as `worker_lost`.
+
+    A worker that is not alive can neither add text nor settle, so each run may have a transaction
+    of its own; if we die half-way another worker goes on.
+
+    Returns:
+        The runs that were settled; empty when there is nothing left.
+    """
+    settled = []
+    for run_id, claim in Run.objects.orphaned().values_list("id", "claim")[:_BATCH]:
+        if _settle_lost(run_id, claim):
+            settled.append(run_id)
+    if not settled:
+        owners = Run.objects.values("worker_id")
+        Worker.objects.filter(alive=False).exclude(id__in=owners).delete()
+    return settled
+
+
+def settle_unheld(worker_id: UUID, held: frozenset[UUID]) -> list[UUID]:
+    """Settle rows of this worker that it does not produce: a start that was cut half-way."""
+    rows = Run.objects.owned_by(worker_id).filter(started_at__lt=Now() - _UNHELD_AFTER)
+    return [
+        run_id
+        for run_id, claim in rows.values_list("id", "claim")
+        if run_id not in held and _settle_lost(run_id, claim)
+    ]
+
+
+def to_end(worker_id: UUID) -> list[tuple[UUID, bool]]:
+    """List this worker's runs that a person ended, and whether their conversation is gone."""
+    rows = Run.objects.owned_by(worker_id).to_end()
+    return list(rows.values_list("id", "discarded"))
+
+
+def watched(run_ids: list[UUID]) -> set[UUID]:
+    """Say which of these runs have readers on other workers."""
+    rows = Run.objects.filter(id__in=run_ids, watched_until__gte=Now())
+    return set(rows.values_list("id", flat=True))
+
+
+def _settle_lost(run_id: UUID, claim: UUID) -> bool:
+    with transaction.atomic():
+        run = Run.objects.select_for_update().filter(id=run_id, claim=claim).first()
+        if run is None:
+            return False
+        write_end(run, claim, interrupted("worker_lost"))
+        return True

@@ -1,0 +1,258 @@
+"""The text of one run: what is committed, what waits for its commit, and where each piece lies."""
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from streaming.cursor import START, BadCursor, Cursor
+
+_MERGE_AT = 256  # pieces of a part before they are joined, to bound the memory per token
+
+
+class Piece(NamedTuple):
+    """A run of text inside one part."""
+
+    part: int
+    kind: str
+    start: int
+    """Offset of its first code point in the part."""
+    text: str
+
+    @property
+    def end(self) -> int:
+        """Offset behind its last code point."""
+        return self.start + len(self.text)
+
+    @property
+    def cursor(self) -> Cursor:
+        """The cursor of a reader who has it."""
+        return Cursor(self.part, self.end)
+
+
+class StoredPart(NamedTuple):
+    """A whole part as the recorder keeps it."""
+
+    kind: str
+    text: str
+
+
+def is_storable(text: str) -> bool:
+    """Say whether every database and encoder takes the text: no U+0000, no lone surrogate."""
+    if "\x00" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def clean(text: str) -> str:
+    """Join surrogate pairs; replace lone surrogates and U+0000 by U+FFFD."""
+    if is_storable(text):
+        return text
+    joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return joined.replace("\x00", "\ufffd")
+
+
+class Transcript:
+    """The growing text of a run.
+
+    Text enters through `append` only, waits as pending, is frozen for a commit, and becomes
+    readable by `commit`. Offsets count code points of cleaned text.
+    """
+
+    def __init__(self, stored: Iterable[StoredPart] = ()) -> None:
+        self._parts: list[_Part] = []
+        self._pending: list[Piece] = []
+        self._frozen: list[Piece] = []
+        self._carry = ""
+        self._next = START
+        self._kind = ""
+        self.pending_characters = 0
+        self.characters = 0
+        for number, part in enumerate(stored, 1):
+            self._publish(Piece(number, part.kind, 0, part.text))
+        self._reset_next()
+
+    @property
+    def end(self) -> Cursor:
+        """Cursor behind the committed text."""
+        if not self._parts:
+            return START
+        return Cursor(len(self._parts), self._parts[-1].length)
+
+    @property
+    def dirty(self) -> bool:
+        """Whether text waits for a commit."""
+        return bool(self._pending)
+
+    def append(self, kind: str, text: str) -> None:
+        """Take text from a source: clean it, place it, let it wait for its commit."""
+        if kind != self._kind and self._carry:
+            self.flush()
+        text = self._carry + text
+        self._carry = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._carry = text[:-1], text[-1]
+        if text:
+            self._place(kind, clean(text))
+        elif self._carry:
+            self._open(kind)
+
+    def flush(self) -> None:
+        """Give up waiting for the other half of a surrogate pair."""
+        if self._carry:
+            self._carry = ""
+            self._place(self._kind, "\ufffd")
+
+    def freeze(self) -> list[Piece]:
+        """Hand out the pending text for one commit, merged per part.
+
+        Until `commit` the same pieces are handed out again, whatever was appended since.
+        """
+        if not self._frozen:
+            self._frozen, self._pending = _merged(self._pending), []
+            self.pending_characters = 0
+        return self._frozen
+
+    def commit(self) -> None:
+        """Make the frozen pieces readable: their commit succeeded."""
+        for piece in self._frozen:
+            self._publish(piece)
+        self._frozen = []
+
+    def drop_pending(self) -> None:
+        """Forget what is not committed."""
+        self._pending, self._frozen, self._carry = [], [], ""
+        self.pending_characters = 0
+        self._reset_next()
+
+    def drop_unfrozen(self) -> None:
+        """Forget what no commit has been tried for."""
+        self._pending, self._carry = [], ""
+        self.pending_characters = 0
+
+    def extend(self, piece: Piece) -> bool:
+        """Take a piece that another worker committed; cut what is known already.
+
+        Returns:
+            False where a piece before it is missing.
+        """
+        part_end = self._parts[piece.part - 1].length if piece.part <= len(self._parts) else 0
+        if piece.part > len(self._parts) + 1 or piece.start > part_end:
+            return False
+        if piece.end > part_end:
+            fresh = piece._replace(start=part_end, text=piece.text[part_end - piece.start :])
+            self._publish(fresh)
+            self._reset_next()
+        return True
+
+    def check(self, cursor: Cursor) -> None:
+        """Raise `BadCursor` unless the cursor lies within the committed text."""
+        if cursor == START:
+            return
+        if cursor.part == 0 or cursor.part > len(self._parts):
+            raise BadCursor("beyond the end")
+        if cursor.offset > self._parts[cursor.part - 1].length:
+            raise BadCursor("beyond the end")
+
+    def after(self, cursor: Cursor, *, most: int = 65_536) -> Piece | None:
+        """Return the committed text behind a cursor, within one part, merged; None at the end."""
+        number = max(cursor.part, 1)
+        offset = cursor.offset
+        while number <= len(self._parts):
+            part = self._parts[number - 1]
+            if offset < part.length:
+                return Piece(number, part.kind, offset, part.slice(offset, most))
+            number, offset = number + 1, 0
+        return None
+
+    def stored(self) -> list[StoredPart]:
+        """Return the committed parts, whole."""
+        return [StoredPart(part.kind, part.whole()) for part in self._parts]
+
+    def _place(self, kind: str, text: str) -> None:
+        self._open(kind)
+        piece = Piece(self._next.part, kind, self._next.offset, text)
+        self._next = piece.cursor
+        self._pending.append(piece)
+        self.pending_characters += len(text)
+        self.characters += len(text)
+
+    def _open(self, kind: str) -> None:
+        if kind != self._kind:
+            self._kind = kind
+            self._next = Cursor(self._next.part + 1, 0)
+
+    def _publish(self, piece: Piece) -> None:
+        if piece.part > len(self._parts):
+            self._parts.append(_Part(piece.kind))
+        self._parts[piece.part - 1].add(piece.text)
+
+    def _reset_next(self) -> None:
+        self._next = self.end
+        self._kind = self._parts[-1].kind if self._parts else ""
+        self.characters = sum(part.length for part in self._parts)
+
+
+class _Part:
+    __slots__ = ("_ends", "_texts", "kind", "length")
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.length = 0
+        self._texts: list[str] = []
+        self._ends: list[int] = []
+
+    def add(self, text: str) -> None:
+        self.length += len(text)
+        self._texts.append(text)
+        self._ends.append(self.length)
+        if len(self._texts) >= _MERGE_AT:
+            self._texts, self._ends = [self.whole()], [self.length]
+
+    def whole(self) -> str:
+        return "".join(self._texts)
+
+    def slice(self, offset: int, most: int) -> str:
+        first = bisect_right(self._ends, offset)
+        begin = self._ends[first - 1] if first else 0
+        last = bisect_right(self._ends, offset + most, lo=first) + 1
+        text = "".join(self._texts[first:last])
+        return text[offset - begin : offset - begin + most]
+
+
+def _merged(pieces: list[Piece]) -> list[Piece]:
+    merged: list[Piece] = []
+    texts: list[str] = []
+    for piece in pieces:
+        if merged and merged[-1].part == piece.part:
+            texts.append(piece.text)
+            continue
+        _close(merged, texts)
+        merged.append(piece)
+        texts = [piece.text]
+    _close(merged, texts)
+    return merged
+
+
+def _close(merged: list[Piece], texts: list[str]) -> None:
+    if len(texts) > 1:
+        merged[-1] = merged[-1]._replace(text="".join(texts))
+
+
+def text_of(parts: Iterable[StoredPart]) -> str:
+    """Join the `text` parts: the reply as people read it."""
+    return "".join(part.text for part in parts if part.kind == "text")
+
+
+def digest_of(text: str) -> str:
+    """SHA-256 of the text in UTF-8, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def end_of(parts: list[StoredPart]) -> Cursor:
+    """Cursor behind stored parts."""
+    return Cursor(len(parts), len(parts[-1].text)) if parts else START
