@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from tests.integration.ledger import Json, Ledger
@@ -172,8 +172,14 @@ class Reader:
 
     async def until(self, claim: Callable[[Ledger], object], seconds: float = 20.0) -> None:
         """Wait until the ledger satisfies a claim."""
+
+        def is_satisfied() -> object:
+            if self._task.done() and not self._task.cancelled():
+                self._task.result()
+            return claim(self.ledger)
+
         await eventually(
-            lambda: claim(self.ledger),
+            is_satisfied,
             seconds,
             lambda: (
                 f"reader of {self.ledger.run_id} is at {self.ledger.cursor}, closed "
@@ -246,6 +252,12 @@ class Reader:
         self.ledger.record(event, fields.get("id"))
 
 
+class Discardable(Protocol):
+    """Something open that must be dropped in the end."""
+
+    async def discard(self) -> None: ...
+
+
 @dataclass
 class Client:
     """One person at one server: cookies, requests, readers."""
@@ -254,6 +266,7 @@ class Client:
     name: str = "Alice"
     cookies: dict[str, str] = field(default_factory=dict)
     readers: list[Reader] = field(default_factory=list)
+    sockets: list[Discardable] = field(default_factory=list)
 
     @classmethod
     async def sign_in(cls, server: Server, name: str = "Alice") -> "Client":
@@ -374,9 +387,10 @@ class Client:
 
     async def discard(self) -> None:
         """Drop every connection that is still open."""
-        for reader in self.readers:
-            await reader.discard()
+        for opened in (*self.readers, *self.sockets):
+            await opened.discard()
         self.readers.clear()
+        self.sockets.clear()
 
     async def _reader(self, connection: Connection, run_id: str, start: str) -> Reader:
         try:

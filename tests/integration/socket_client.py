@@ -44,6 +44,10 @@ class Socket:
     def close_code(self) -> int | None:
         return self.connection.close_code
 
+    def received(self, run_id: str) -> int:
+        """Code points received of a run."""
+        return self.ledgers[run_id].received if run_id in self.ledgers else 0
+
     async def say(self, **message: Any) -> None:
         await self.connection.send(json.dumps(message))
 
