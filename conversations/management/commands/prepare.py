@@ -5,12 +5,12 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.apps import apps
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.management.port_holder import port_holder
+from conversations.models import Conversation
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         _refuse_busy(host, port)
         call_command("migrate", verbosity=0, interactive=False)
         call_command("ensure_dev_admin", stdout=self.stdout)
-        if not apps.get_model("conversations", "Conversation")._default_manager.exists():
+        if not Conversation.objects.exists():
             self._offer_sample_data()
         if host not in LOOPBACK:
             names = ", ".join(settings.ALLOWED_HOSTS)
