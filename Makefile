@@ -89,7 +89,7 @@ javascript:
 
 lint: $(VENV)/.installed-dev
 	@echo "ruff, import-linter, codespell, manage.py check, makemigrations --check"
-	@$(VENV)/bin/ruff check --quiet .
+	@$(VENV)/bin/ruff check --quiet --output-format concise .
 	@$(VENV)/bin/ruff format --quiet --check . || { $(VENV)/bin/ruff format --check .; exit 1; }
 	@$(VENV)/bin/lint-imports --no-timing >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
 	@$(VENV)/bin/codespell
