@@ -15,6 +15,12 @@ import psycopg
 
 from tests.integration.servers import free_port, migrate
 
+CONVERSATIONS = "holdfast_conversations_conversation"
+MESSAGES = "holdfast_conversations_message"
+RUNS = "holdfast_streaming_run"
+FRAGMENTS = "holdfast_streaming_fragment"
+WORKERS = "holdfast_streaming_worker"
+
 
 class SQLite:
     """Migrates one file, then copies it for every database asked for."""

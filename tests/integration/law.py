@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tests.integration.client import Client, Reader
-from tests.integration.databases import count
+from tests.integration.databases import FRAGMENTS, RUNS, count
 from tests.integration.ledger import Json
 
 
@@ -36,5 +36,5 @@ async def breaches_of_rows(client: Client, conversation: str, replies: set[str])
 
 def breaches_of_rest(database: str) -> list[str]:
     """Check that nothing in flight is left when all replies are settled."""
-    left = {table: count(database, table) for table in ("streaming_run", "streaming_fragment")}
+    left = {table: count(database, table) for table in (RUNS, FRAGMENTS)}
     return [f"{number} rows left in {table}" for table, number in left.items() if number]

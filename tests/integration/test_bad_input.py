@@ -9,12 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from tests.integration.client import Client, Refused, Response, new_id
-from tests.integration.databases import SQLite, count
+from tests.integration.databases import CONVERSATIONS, MESSAGES, RUNS, SQLite, count
 from tests.integration.scripts import script
 from tests.integration.servers import Server, eventually
 from tests.integration.socket_client import Socket
 
-TABLES = ("conversations_conversation", "conversations_message", "streaming_run")
+TABLES = (CONVERSATIONS, MESSAGES, RUNS)
 SECRET_WORDS = ("Traceback", "Exception", "psycopg", "sqlite", 'File "')
 TEN_MEGABYTES = 10 * 2**20
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.integration.client import Client, Connection, Reader, Refused, encode, new_id
-from tests.integration.databases import PostgreSQL, count, rows
+from tests.integration.databases import MESSAGES, RUNS, WORKERS, PostgreSQL, count, rows
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_reading, breaches_of_rest
 from tests.integration.scripts import script
@@ -33,9 +33,7 @@ async def test_restart_after_kill_gives_the_reply_its_outcome_and_all_text(
     await again.until_ended()
     assert not breaches_of_reading(message, client.readers)
     await eventually(lambda: not breaches_of_rest(database), 3, "rows in flight are left")
-    await eventually(
-        lambda: count(database, "streaming_worker") == 1, 3, "the dead worker's row is left"
-    )
+    await eventually(lambda: count(database, WORKERS) == 1, 3, "the dead worker's row is left")
 
 
 async def test_another_worker_on_the_same_host_takes_over(servers: Servers, database: str) -> None:
@@ -95,7 +93,7 @@ def test_migrate_shell_and_check_register_no_worker(servers: Servers) -> None:
     manage("migrate", env=env)
     manage("shell", "-c", "import chatproject.asgi, streaming.workers", env=env)
     manage("check", env=env)
-    assert count(server.database, "streaming_worker") == 0
+    assert count(server.database, WORKERS) == 0
 
 
 async def test_the_reloaders_parent_registers_no_worker(servers: Servers) -> None:
@@ -103,9 +101,9 @@ async def test_the_reloaders_parent_registers_no_worker(servers: Servers) -> Non
     client = await servers.client(server)
     await client.new_conversation()
     await eventually(
-        lambda: count(server.database, "streaming_worker") == 1, 5, "the server has no worker row"
+        lambda: count(server.database, WORKERS) == 1, 5, "the server has no worker row"
     )
-    pids = {pid for (pid,) in rows(server.database, "SELECT pid FROM streaming_worker")}
+    pids = {pid for (pid,) in rows(server.database, f"SELECT pid FROM {WORKERS}")}
     assert server.pid not in pids, "the reloader's parent is not a worker"
 
 
@@ -120,9 +118,9 @@ async def test_starts_cut_within_20_ms_leave_no_run_without_a_producer(
     for number, conversation in enumerate(conversations):
         await _cut_a_start(client, conversation, content, number * 0.0001)
     await eventually(
-        lambda: not count(database, "streaming_run"),
+        lambda: not count(database, RUNS),
         10,
-        lambda: f"{count(database, 'streaming_run')} runs have no producer",
+        lambda: f"{count(database, RUNS)} runs have no producer",
     )
     await _each_reply_has_one_outcome(database)
     assert not server.errors(), server.errors()
@@ -135,11 +133,11 @@ async def test_starts_cut_by_a_kill_leave_no_run_without_a_producer(
     client = await servers.client(server)
     conversations = await asyncio.gather(*(client.new_conversation() for _ in range(30)))
     sends = [asyncio.create_task(_start(client, c)) for c in conversations]
-    await eventually(lambda: count(database, "streaming_run") >= 5, 10, "no run began")
+    await eventually(lambda: count(database, RUNS) >= 5, 10, "no run began")
     server.kill()
     await asyncio.gather(*sends)
     await server.restart()
-    await eventually(lambda: not count(database, "streaming_run"), 10, "runs without a producer")
+    await eventually(lambda: not count(database, RUNS), 10, "runs without a producer")
     await _each_reply_has_one_outcome(database)
 
 
@@ -179,5 +177,5 @@ async def _cut_a_start(client: Client, conversation: str, content: str, seconds:
 
 
 async def _each_reply_has_one_outcome(database: str) -> None:
-    running = rows(database, "SELECT COUNT(*) FROM conversations_message WHERE status = 'running'")
+    running = rows(database, f"SELECT COUNT(*) FROM {MESSAGES} WHERE status = 'running'")
     assert running == [(0,)], f"{running} replies without an outcome"

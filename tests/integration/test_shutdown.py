@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.client import Client, Refused
-from tests.integration.databases import count
+from tests.integration.databases import WORKERS, count
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_reading, breaches_of_rest
 from tests.integration.scripts import script
@@ -34,7 +34,7 @@ async def test_sigterm_settles_what_is_left_as_shutdown_with_all_text(
     assert code in (0, -signal.SIGTERM), f"exit code {code}"
     assert seconds < 8, f"DRAIN_SECONDS is 1, the process needed {seconds:.1f} s"
     assert not breaches_of_rest(database), "SIGTERM left a run behind"
-    assert count(database, "streaming_worker") == 0, "the worker's row outlives a clean end"
+    assert count(database, WORKERS) == 0, "the worker's row outlives a clean end"
     assert not server.errors(), server.errors()
     await server.restart()
     message = await client.settled(conversation, reader.ledger.run_id, 1)
@@ -76,7 +76,7 @@ async def test_an_idle_server_ends_at_once(servers: Servers, kind: str) -> None:
     code = await server.terminate()
     assert loop.time() - begun < 4, "an idle server does not wait out its drain"
     assert code in (0, -signal.SIGTERM), f"exit code {code}"
-    assert count(server.database, "streaming_worker") == 0
+    assert count(server.database, WORKERS) == 0
     assert not server.errors(), server.errors()
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.integration.client import Client, new_id
-from tests.integration.databases import PostgreSQL, count
+from tests.integration.databases import WORKERS, PostgreSQL, count
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_reading, breaches_of_rest, breaches_of_rows
 from tests.integration.scripts import script
@@ -172,9 +172,7 @@ async def test_a_worker_paused_beyond_its_lease_is_fenced_and_the_reply_is_settl
     ended = await reader.until_ended(10)
     assert ended["status"] == "completed", "a fenced worker registers anew"
     await eventually(lambda: not breaches_of_rest(first.database), 5, "rows in flight are left")
-    await eventually(
-        lambda: count(first.database, "streaming_worker") == 2, 10, "worker rows are not 2"
-    )
+    await eventually(lambda: count(first.database, WORKERS) == 2, 10, "worker rows are not 2")
     await there.discard()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.client import Client, Reader, metrics
-from tests.integration.databases import count, rows
+from tests.integration.databases import MESSAGES, RUNS, count, rows
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_rest
 from tests.integration.scripts import script
@@ -51,9 +51,9 @@ async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     for number in range(1, ROUNDS + 1):
         await _round(client, conversations)
         await eventually(
-            lambda: not count(database, "streaming_run"),
+            lambda: not count(database, RUNS),
             SETTLED_SECONDS,
-            lambda: f"{count(database, 'streaming_run')} runs are not settled",
+            lambda: f"{count(database, RUNS)} runs are not settled",
             every_seconds=0.1,
         )
         await _returns_to(server, first_idle, number)
@@ -62,7 +62,7 @@ async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     assert not breaches_of_rest(database)
     outcomes = rows(
         database,
-        "SELECT status, reason, COUNT(*) FROM conversations_message"
+        f"SELECT status, reason, COUNT(*) FROM {MESSAGES}"
         " WHERE role = 'assistant' GROUP BY status, reason",
     )
     assert outcomes == [("interrupted", "client_disconnected", CLIENTS * ROUNDS)]
