@@ -157,6 +157,9 @@ LOGGING = {
     "loggers": {
         "httpx": {"level": "WARNING"},
         "daphne": {"level": "INFO"},
-        "django.server": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+        # They have handlers of their own.
+        "django.server": {"propagate": False},
+        "django.channels.server": {"propagate": False},
+        "django.utils.autoreload": {"level": "WARNING"},
     },
 }

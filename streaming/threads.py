@@ -154,10 +154,12 @@ def _keep_connection(function: Callable[..., T], args: Any) -> T:
 
 async def close_connections() -> None:
     """Give back the connections of all database threads; for the end of a process or a test."""
+    executors: set[ThreadPoolExecutor] = set()
     for made in (_writers, _journal, _beats, _readers):
         if made.cache_info().currsize:
-            executor = made()
+            executors.add(made())
             made.cache_clear()
-            for _ in range(executor._max_workers):
-                executor.submit(connections.close_all)
-            await asyncio.to_thread(executor.shutdown)
+    for executor in executors:
+        for _ in range(executor._max_workers):
+            executor.submit(connections.close_all)
+        await asyncio.to_thread(executor.shutdown)

@@ -1,0 +1,68 @@
+"""Pages. The chat is one static shell; what it shows comes from the API."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.urls import get_script_prefix
+from django.views import csrf
+
+from conversations.exceptions import CsrfFailed
+
+_STATIC = Path(__file__).parent / "static"
+
+
+async def new_conversation(request: HttpRequest) -> HttpResponse:
+    """Show the chat with nothing in it; nobody and nothing is created by looking."""
+    return _chat(request)
+
+
+async def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+    """Show the chat; the page asks the API whether there is such a conversation."""
+    return _chat(request)
+
+
+def product(request: HttpRequest) -> dict[str, str]:
+    """Give every template the product's name and version."""
+    return {"product_name": settings.PRODUCT_NAME, "product_version": settings.PRODUCT_VERSION}
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse as the contract says, and as Django does where a person reads it."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(CsrfFailed().body(), status=CsrfFailed.http_status)
+    return csrf.csrf_failure(request, reason)
+
+
+def _chat(request: HttpRequest) -> HttpResponse:
+    get_token(request)  # sets the cookie that unsafe requests answer with
+    context: dict[str, Any] = {
+        "import_map": json.dumps(_import_map()),
+        "csp_nonce": getattr(request, "csp_nonce", ""),
+        "guests": settings.ALLOW_GUESTS,
+    }
+    response = render(request, "conversations/chat.html", context)
+    response["Cache-Control"] = "no-cache"
+    return response
+
+
+def _import_map() -> dict[str, dict[str, str]]:
+    """Map the modules' plain addresses, by which they import each other, to the hashed ones."""
+    prefix = settings.STATIC_URL
+    if not prefix.startswith(("/", "http:", "https:")):
+        prefix = get_script_prefix() + prefix
+    return {"imports": {f"{prefix}{module}": static(module) for module in _modules()}}
+
+
+@cache
+def _modules() -> tuple[str, ...]:
+    """List our modules and the vendored ones, as static files are named."""
+    found = _STATIC.glob("conversations/*/*.js")
+    return tuple(sorted(path.relative_to(_STATIC).as_posix() for path in found))
