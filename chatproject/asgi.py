@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatproject.settings")
 
-from streaming.handler import get_asgi_application  # noqa: E402
+from streaming.handler import get_asgi_application
 
 http = get_asgi_application()
 

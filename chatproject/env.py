@@ -67,11 +67,14 @@ def database() -> dict[str, Any]:
         }
     elif found["ENGINE"].endswith("postgresql"):
         most = number("DATABASE_POOL_SIZE", 12)
+        # A commit that the journal has shown must outlive a power loss.
+        commit = text("POSTGRESQL_SYNCHRONOUS_COMMIT", "on")
         found["CONN_MAX_AGE"] = 0
         found["OPTIONS"] = {
             **found.get("OPTIONS", {}),
             "pool": {"min_size": 1, "max_size": most, "timeout": 10},
-            "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000",
+            "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000"
+            f" -c synchronous_commit={commit}",
             "tcp_user_timeout": 10_000,
         }
     return found

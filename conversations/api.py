@@ -82,7 +82,7 @@ class ConversationBody(Schema):
     title: StorableText = Field("", max_length=200)
     model: StorableText | None = Field(None, max_length=200)
     system_prompt: StorableText = Field("", max_length=50_000)
-    settings: SettingsBody = SettingsBody()
+    settings: SettingsBody | None = None
 
 
 class ConversationChange(Schema):
@@ -187,9 +187,7 @@ async def list_messages(request: HttpRequest, conversation_id: UUID) -> dict[str
 
 
 @api.post("/conversations/{uuid:conversation_id}/messages", response={200: str, 202: dict})
-async def send(
-    request: HttpRequest, conversation_id: UUID, payload: SendBody
-) -> HttpResponseBase:
+async def send(request: HttpRequest, conversation_id: UUID, payload: SendBody) -> HttpResponseBase:
     """Ask; with `Accept: text/event-stream` the response is the subscription."""
     start = Send(conversation_id=conversation_id, **payload.model_dump())
     return await answer_start(request, await replies.start(_user(request).pk, start))
@@ -259,5 +257,3 @@ async def openapi(request: HttpRequest) -> HttpResponse:
     schema = api.get_openapi_schema()
     schema["paths"]["/api/runs/{run_id}/events"] = _EVENTS
     return JsonResponse(schema)
-
-

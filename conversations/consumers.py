@@ -1,5 +1,6 @@
 """The chat's WebSocket: the commands of the contract, with the same events as over HTTP."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import parse_cookie
 from pydantic import ValidationError
 
-from conversations import replies
+from conversations import replies, sync
 from conversations.accounts import user_of_session
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, StorageUnavailable
@@ -31,6 +32,26 @@ class ChatConsumer(RunConsumer):
             return False
         self._user_id = user.pk
         return True
+
+    async def connect(self) -> None:
+        """Join the person's group, then serve."""
+        await super().connect()
+        if self._user_id is not None:
+            await self.channel_layer.group_add(sync.group(self._user_id), self.channel_name)
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve a socket; however it ends, it leaves the group."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if self._user_id is not None:
+                await asyncio.shield(
+                    self.channel_layer.group_discard(sync.group(self._user_id), self.channel_name)
+                )
+
+    async def sync_event(self, message: dict[str, Any]) -> None:
+        """Pass on what changed elsewhere."""
+        self.say(message["event"])
 
     def _session_key(self) -> str | None:
         for name, value in self.scope["headers"]:

@@ -12,7 +12,7 @@ from conversations.exceptions import IdReused, InvalidField, NotFound, UnknownMo
 from conversations.models import Conversation, Guest, Message, Person, new_id
 from conversations.providers import providers
 from conversations.shapes import conversation_shape, message_shapes
-from conversations.starting import raise_revision
+from conversations.sync import announce
 
 _PAGE = 30
 
@@ -78,7 +78,6 @@ def create(
     body["settings"] = _chosen(body["settings"])
     with transaction.atomic():
         Person.objects.get_or_create(user_id=user_id)
-        raise_revision(user_id)
         if conversation_id is not None:
             found = Conversation.objects.filter(id=conversation_id).first()
             if found is not None:
@@ -86,6 +85,7 @@ def create(
         conversation = Conversation.objects.create(
             id=conversation_id or new_id(), owner_id=user_id, updated_at=timezone.now(), **body
         )
+        announce(user_id, ("conversation.created", {"conversation_id": conversation.id}))
         return True, conversation_shape(conversation)
 
 
@@ -118,7 +118,7 @@ def messages(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
 def change(user_id: Any, conversation_id: UUID, changes: dict[str, Any]) -> dict[str, Any]:
     """Change a conversation; only what is named."""
     with transaction.atomic():
-        raise_revision(user_id)
+        announce(user_id, ("conversation.updated", {"conversation_id": conversation_id}))
         conversation = (
             Conversation.objects.of(user_id).select_for_update().filter(id=conversation_id).first()
         )

@@ -32,13 +32,27 @@ def respond(error: ChatError) -> JsonResponse:
 
 def install(api: NinjaAPI) -> None:
     """Make the API answer every error by the contract."""
-    api.add_exception_handler(ChatError, lambda request, error: respond(error))
-    api.add_exception_handler(ValidationError, lambda request, error: respond(invalid(error.errors)))
-    api.add_exception_handler(AuthenticationError, lambda request, error: respond(NotSignedIn()))
-    api.add_exception_handler(HttpError, lambda request, error: respond(BadJson()))
-    api.add_exception_handler(Http404, lambda request, error: respond(NotFound()))
-    for kind in (DatabaseError, InterfaceError):
-        api.add_exception_handler(kind, _storage)
+    for kind in (
+        *(ChatError, ValidationError, AuthenticationError, HttpError, Http404),
+        *(DatabaseError, InterfaceError),
+    ):
+        api.add_exception_handler(kind, _answer)
+
+
+def _answer(request: HttpRequest, error: Any) -> HttpResponse:
+    match error:
+        case ChatError():
+            return respond(error)
+        case ValidationError():
+            return respond(invalid(error.errors))
+        case AuthenticationError():
+            return respond(NotSignedIn())
+        case HttpError():
+            return respond(BadJson())
+        case Http404():
+            return respond(NotFound())
+    logger.warning("A request found storage unavailable: %s", type(error).__name__)
+    return respond(StorageUnavailable())
 
 
 def invalid(found: list[dict[str, Any]]) -> InvalidField:
@@ -48,11 +62,6 @@ def invalid(found: list[dict[str, Any]]) -> InvalidField:
     field = ".".join(place) or "body"
     reason = str(first.get("msg", "does not fit")).removeprefix("Value error, ")
     return InvalidField(f"{field}: {reason}", field=field)
-
-
-def _storage(request: HttpRequest, error: Exception) -> HttpResponse:
-    logger.warning("A request found storage unavailable: %s", type(error).__name__)
-    return respond(StorageUnavailable())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

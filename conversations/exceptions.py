@@ -1,13 +1,13 @@
 """What goes wrong at the boundary, each with its place in the contract.
 
-    ChatError
-    ├── CallerError            the request cannot be served as it is
-    │   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
-    │   ├── NotSignedIn  BadOrigin  NotFound
-    │   ├── ReplyInProgress  IdReused
-    │   └── OverLimit → TooManyRuns  TooManyRequests
-    └── NotNow                 the same request may be served later
-        └── Draining  StorageUnavailable
+ChatError
+├── CallerError            the request cannot be served as it is
+│   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
+│   ├── NotSignedIn  BadOrigin  NotFound
+│   ├── ReplyInProgress  IdReused
+│   └── OverLimit → TooManyRuns  TooManyRequests
+└── NotNow                 the same request may be served later
+    └── Draining  StorageUnavailable
 """
 
 from typing import Any, ClassVar

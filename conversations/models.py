@@ -150,7 +150,9 @@ class Message(models.Model):
             ),
             models.CheckConstraint(
                 name="message_status",
-                condition=Q(status__in=["running", "completed", "stopped", "interrupted", "failed"]),
+                condition=Q(
+                    status__in=["running", "completed", "stopped", "interrupted", "failed"]
+                ),
             ),
             models.CheckConstraint(
                 name="message_settled_once",
@@ -160,9 +162,7 @@ class Message(models.Model):
             models.UniqueConstraint(
                 name="message_one_in_flight", fields=["conversation"], condition=Q(status="running")
             ),
-            models.CheckConstraint(
-                name="message_not_own_parent", condition=~Q(parent_id=F("id"))
-            ),
+            models.CheckConstraint(name="message_not_own_parent", condition=~Q(parent_id=F("id"))),
         ]
         indexes = [
             models.Index(name="message_tree", fields=["conversation", "created_at", "id"]),

@@ -1,6 +1,7 @@
 """From a conversation to what a model is asked, within its room for tokens. Pure."""
 
 import math
+import string
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Literal, cast
@@ -18,6 +19,7 @@ CONTINUE = (
 
 _REPLY_SHARE = 4  # a quarter of the context is kept for the reply where nobody says how long
 _REPLY_TOKENS = 4096
+_LETTERS = (string.ascii_letters + " ").encode()
 
 Turn = list[PromptMessage]
 
@@ -59,13 +61,15 @@ def build(
 def estimate_tokens(text: str) -> int:
     """Estimate how many tokens a text is, rather too many than too few.
 
-    Three ASCII characters or two bytes of any other character count as one token. English prose has
-    about four characters to a token, code and digits two to three; other scripts take between
-    one and three tokens for a character, depending on the vocabulary.
+    Three ASCII letters or spaces count as one token, each other ASCII character as one, and three
+    bytes of other scripts as two. Measured with the vocabulary of SmolLM2, a small one: English
+    prose has 4.5 letters to a token, digits and code about one character, Russian 1.3 characters,
+    Chinese half a character.
     """
-    size = len(text.encode("utf-8", "surrogatepass"))
-    plain = sum(character.isascii() for character in text)
-    return math.ceil(plain / 3 + (size - plain) / 2)
+    encoded = text.encode("utf-8", "surrogatepass")
+    plain = text.encode("ascii", "ignore")
+    marks = len(plain.translate(None, _LETTERS))
+    return math.ceil((len(plain) - marks) / 3 + marks + (len(encoded) - len(plain)) * 2 / 3)
 
 
 def _message(role: str, text: str) -> PromptMessage:

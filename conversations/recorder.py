@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
 from django.utils import timezone
 
-from conversations.models import Conversation, Message, Person
+from conversations.models import Conversation, Message
+from conversations.sync import announce
 from streaming.outcome import Outcome, Usage
 from streaming.recorder import Recorded, Settlement
 
@@ -26,8 +26,9 @@ class MessageRecorder:
         outcome = settlement.outcome
         now = timezone.now()
         # Person before conversation: the order in which a start locks.
-        owner = message.conversation.owner_id
-        Person.objects.filter(user_id=owner).update(revision=F("revision") + 1)
+        ids = {"conversation_id": message.conversation_id, "run_id": run_id}
+        ending = {"status": outcome.status, "reason": outcome.reason}
+        announce(message.conversation.owner_id, ("run.ended", {**ids, **ending}))
         Conversation.objects.filter(id=message.conversation_id).update(updated_at=now)
         message.take_parts(settlement.parts)
         message.status, message.reason = outcome.status, outcome.reason

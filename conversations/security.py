@@ -15,7 +15,7 @@ _POLICY = (
 
 
 @async_only_middleware
-def ContentSecurityPolicyMiddleware(  # noqa: N802  a middleware is named like a class
+def ContentSecurityPolicyMiddleware(
     get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
 ) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
     """Send a content security policy; `request.csp_nonce` is for the one inline import map.

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from conversations import prompting
@@ -26,6 +26,7 @@ from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
 from conversations.recorder import about
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
+from conversations.sync import announce
 from streaming import statements
 from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
@@ -134,9 +135,7 @@ def _conversation(starter: Starter, start: Send | Regenerate | Edit) -> Conversa
 def _refuse_second(conversation: Conversation) -> None:
     running = Message.objects.running().filter(conversation=conversation).first()
     if running is not None:
-        raise ReplyInProgress(
-            run_id=str(running.id), events=f"/api/runs/{running.id}/events"
-        )
+        raise ReplyInProgress(run_id=str(running.id), events=f"/api/runs/{running.id}/events")
 
 
 def _model(start: Start, conversation: Conversation) -> Model:
@@ -219,9 +218,7 @@ def _new_question(
     return question
 
 
-def _touch(
-    starter: Starter, conversation: Conversation, question: Message, reply: Message
-) -> None:
+def _touch(starter: Starter, conversation: Conversation, question: Message, reply: Message) -> None:
     conversation.head = reply
     conversation.updated_at = reply.created_at
     changed = ["head", "updated_at"]
@@ -229,7 +226,13 @@ def _touch(
         conversation.title = title_of(question.content)
         changed.append("title")
     conversation.save(update_fields=changed)
-    raise_revision(starter.user_id)
+    ids = {"conversation_id": conversation.id}
+    announce(
+        starter.user_id,
+        ("message.created", {**ids, "message_id": question.id}),
+        ("conversation.updated", ids),
+        ("run.started", {**ids, "run_id": reply.id, "message_id": question.id}),
+    )
 
 
 def title_of(content: str) -> str:
@@ -238,11 +241,6 @@ def title_of(content: str) -> str:
     if len(line) <= _TITLE_CHARACTERS:
         return line
     return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
-
-
-def raise_revision(user_id: Any) -> None:
-    """Tell the person's other tabs, inside the caller's transaction, that their lists changed."""
-    Person.objects.filter(user_id=user_id).update(revision=F("revision") + 1)
 
 
 def _branch(last: Message) -> list[Message]:
@@ -329,7 +327,8 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     Message.objects.filter(id=reply.id).update(
         status=_Status.RUNNING, reason="", retryable=False, settled_at=None, claim=None
     )
-    raise_revision(starter.user_id)
+    ids = {"conversation_id": reply.conversation_id, "run_id": reply.id}
+    announce(starter.user_id, ("run.started", {**ids, "message_id": reply.parent_id}))
     prompt = _prompt(reply.conversation, model, _branch(reply.parent), continued=reply)
     begun = _run(starter, start, reply, prompt, stored=stored)
     return begun._replace(after=after, provider=model.provider)
@@ -373,8 +372,8 @@ def discard(conversations: Q) -> list[UUID]:
         runs = list(running.values_list("id", flat=True))
         Run.objects.filter(id__in=runs).update(discarded=True)
         found = Conversation.objects.filter(conversations)
-        for owner in set(found.values_list("owner_id", flat=True)):
-            raise_revision(owner)
+        for owner, conversation_id in list(found.values_list("owner_id", "id")):
+            announce(owner, ("conversation.deleted", {"conversation_id": conversation_id}))
         ids = list(found.select_for_update().values_list("id", flat=True))
         begun_since = list(running.exclude(id__in=runs).values_list("id", flat=True))
         Run.objects.filter(id__in=begun_since).update(discarded=True)
@@ -402,7 +401,8 @@ def discard_message(user_id: Any, message_id: UUID) -> None:
             conversation.head_id = message.parent_id
             conversation.save(update_fields=["head"])
         message.delete()
-        raise_revision(user_id)
+        ids = {"conversation_id": conversation.id, "message_id": message_id}
+        announce(user_id, ("message.deleted", ids))
 
 
 def _subtree(message: Message) -> set[UUID]:

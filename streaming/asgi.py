@@ -100,7 +100,7 @@ class Server:
         def wait() -> Any:
             return Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
-        reactor.addSystemEventTrigger("before", "shutdown", wait)  # type: ignore[attr-defined]
+        reactor.addSystemEventTrigger("before", "shutdown", wait)
 
     async def _end(self) -> None:
         await workers.current().drained()

@@ -66,8 +66,10 @@ def conf() -> StreamingSettings:
 def keys() -> dict[str, type]:
     """Map each key of `STREAMING` to the type of its value."""
     types = {"int": int, "float": float, "str": str}
-    return {f.name.upper(): types.get(str(getattr(f.type, "__name__", f.type)), str)
-            for f in fields(StreamingSettings)}
+    return {
+        f.name.upper(): types.get(str(getattr(f.type, "__name__", f.type)), str)
+        for f in fields(StreamingSettings)
+    }
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

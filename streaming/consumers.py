@@ -11,6 +11,7 @@ from collections import deque
 from typing import Any
 from uuid import UUID
 
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from streaming import frames, workers
@@ -68,6 +69,16 @@ class RunConsumer(AsyncWebsocketConsumer):
                 task.cancel()
             for subscription in self._subscriptions.values():
                 subscription.close()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Call the handler, without Channels' hop into the process-wide thread for each message.
+
+        Handlers here touch the database in threads of their own only (channels#2132).
+        """
+        handler = getattr(self, get_handler_name(message), None)
+        if handler is None:
+            raise ValueError(f"No handler for {message['type']}")
+        await handler(message)
 
     async def connect(self) -> None:
         """Accept whoever may; tell the others why by a close code."""

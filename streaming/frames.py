@@ -76,9 +76,10 @@ def decode_command(value: dict[str, Any]) -> Command:
         BadFrame: an unknown type, or a field that does not fit; says which.
     """
     try:
-        return msgspec.convert(value, Command)
+        found: Command = msgspec.convert(value, Command)
     except msgspec.ValidationError as error:
         raise BadFrame(str(error), code="invalid_field") from error
+    return found
 
 
 def encode_event(run_id: UUID, event: Event, cursor: Cursor) -> str:

@@ -59,7 +59,7 @@ class StreamingASGIHandler(ASGIHandler):
         Django closes its wrapper only, and leaves the generator to the garbage collector (#37066).
         """
         iterator = getattr(response, "_iterator", None)
-        if response.streaming and hasattr(iterator, "aclose"):
+        if response.streaming and iterator is not None and hasattr(iterator, "aclose"):
             await iterator.aclose()
 
 

@@ -1,6 +1,6 @@
 """Responses that stream a subscription."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any
 
@@ -25,7 +25,7 @@ class EventStreamResponse(StreamingHttpResponse):
         super().__init__(_event_frames(subscription), **kwargs)
         # Called by `close()`, which our handler never leaves out, even where the generator below
         # was never begun.
-        self._resource_closers.append(subscription.close)
+        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
 
 
 class TextStreamResponse(StreamingHttpResponse):
@@ -35,10 +35,10 @@ class TextStreamResponse(StreamingHttpResponse):
         kwargs["content_type"] = "text/plain; charset=utf-8"
         kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
         super().__init__(_bare_text(subscription), **kwargs)
-        self._resource_closers.append(subscription.close)
+        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
 
 
-async def _event_frames(subscription: Subscription) -> AsyncIterator[bytes]:
+async def _event_frames(subscription: Subscription) -> AsyncGenerator[bytes]:
     try:
         yield sse.OPENING
         async with aclosing(subscription.events()) as events:
@@ -48,7 +48,7 @@ async def _event_frames(subscription: Subscription) -> AsyncIterator[bytes]:
         await depart(subscription)
 
 
-async def _bare_text(subscription: Subscription) -> AsyncIterator[bytes]:
+async def _bare_text(subscription: Subscription) -> AsyncGenerator[bytes]:
     try:
         async with aclosing(subscription.events()) as events:
             async for event in events:

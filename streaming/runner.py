@@ -107,7 +107,8 @@ class LiveRun(Feed):
         self._pump = asyncio.create_task(self._read(source), name=f"pump {self.run_id}")
         if self.outcome is not None:
             self._pump.cancel()
-        await asyncio.wait([self._pump, self._decided], return_when=asyncio.FIRST_COMPLETED)
+        both: list[asyncio.Future[Any]] = [self._pump, self._decided]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if not self._pump.done():
             await asyncio.wait([self._pump], timeout=_CLOSE_SECONDS)
         if self.outcome is None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -114,7 +114,7 @@ class Subscription:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def events(self) -> AsyncIterator[Event]:
+    async def events(self) -> AsyncGenerator[Event]:
         """Give the events in order, until the end or the planned close.
 
         Yields:

@@ -128,7 +128,7 @@ async def read(function: Callable[..., T], *args: Any) -> T:
 
 async def _call(executor: ThreadPoolExecutor, function: Callable[..., T], args: Any) -> T:
     call = sync_to_async(_keep_connection, thread_sensitive=False, executor=executor)
-    return await call(function, args)  # type: ignore[return-value]
+    return await call(function, args)
 
 
 _last_used = threading.local()

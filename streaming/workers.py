@@ -39,6 +39,7 @@ class LocalWorker:
 
     def __init__(self) -> None:
         self.id: UUID = uuid4()
+        self._loop = asyncio.get_running_loop()
         self.runs: dict[UUID, LiveRun] = {}
         self.subscriptions: set[Subscription] = set()
         self.follower = Follower()
@@ -69,6 +70,11 @@ class LocalWorker:
         if run is not None and not run.lost:
             return run
         return await self.follower.follow(run_id)
+
+    def run_soon(self, call: Callable[[], None]) -> None:
+        """Make a call on the event loop, from any thread; dropped once the loop is closed."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call)
 
     @property
     def reader_count(self) -> int:
@@ -151,14 +157,19 @@ class LocalWorker:
             await asyncio.sleep(_STOP_POLL_SECONDS)
             if not self.runs:
                 continue
-            for run_id, discarded in await self._quietly(threads.read, takeover.to_end, self.id) or ():
+            for run_id, discarded in (
+                await self._quietly(threads.read, takeover.to_end, self.id) or ()
+            ):
                 run = self.runs.get(run_id)
                 if run is not None and run.outcome is None:
                     run.transcript.drop_unfrozen()
                     run.decide(stopped("deleted" if discarded else "user"))
 
     async def _quietly(
-        self, call: Callable[..., Coroutine[Any, Any, Any]], function: Callable[..., Any], *args: Any
+        self,
+        call: Callable[..., Coroutine[Any, Any, Any]],
+        function: Callable[..., Any],
+        *args: Any,
     ) -> Any:
         try:
             return await call(function, *args)
@@ -177,8 +188,10 @@ class LocalWorker:
         limits = conf()
         now = time.monotonic()
         away = self.journal.failing_since
-        if away is not None and limits.storage_wait_seconds and (
-            now - away > limits.storage_wait_seconds
+        if (
+            away is not None
+            and limits.storage_wait_seconds
+            and (now - away > limits.storage_wait_seconds)
         ):
             for run in self.runs.values():
                 run.decide(failed("storage_unavailable"))

@@ -4,57 +4,77 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Worker',
+            name="Worker",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('host', models.CharField(max_length=255)),
-                ('pid', models.PositiveIntegerField()),
-                ('beat', models.PositiveBigIntegerField(default=0)),
-                ('alive', models.BooleanField(default=True)),
-                ('draining', models.BooleanField(default=False)),
-                ('started_at', models.DateTimeField(auto_now_add=True)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("host", models.CharField(max_length=255)),
+                ("pid", models.PositiveIntegerField()),
+                ("beat", models.PositiveBigIntegerField(default=0)),
+                ("alive", models.BooleanField(default=True)),
+                ("draining", models.BooleanField(default=False)),
+                ("started_at", models.DateTimeField(auto_now_add=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Fragment',
+            name="Fragment",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('run_id', models.UUIDField()),
-                ('part', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=16)),
-                ('end', models.PositiveIntegerField()),
-                ('text', models.TextField()),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("run_id", models.UUIDField()),
+                ("part", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=16)),
+                ("end", models.PositiveIntegerField()),
+                ("text", models.TextField()),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('run_id', 'part', 'end'), name='fragment_key')],
+                "constraints": [
+                    models.UniqueConstraint(fields=("run_id", "part", "end"), name="fragment_key")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Run',
+            name="Run",
             fields=[
-                ('id', models.UUIDField(editable=False, primary_key=True, serialize=False)),
-                ('worker_id', models.UUIDField(db_index=True)),
-                ('claim', models.UUIDField()),
-                ('owner_key', models.CharField(db_index=True, max_length=64)),
-                ('about', models.JSONField(default=dict)),
-                ('on_disconnect', models.CharField(default='continue', max_length=8)),
-                ('started_at', models.DateTimeField()),
-                ('stop_requested_at', models.DateTimeField(null=True)),
-                ('discarded', models.BooleanField(default=False)),
-                ('watched_until', models.DateTimeField(null=True)),
-                ('departed_at', models.DateTimeField(null=True)),
+                ("id", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("worker_id", models.UUIDField(db_index=True)),
+                ("claim", models.UUIDField()),
+                ("owner_key", models.CharField(db_index=True, max_length=64)),
+                ("about", models.JSONField(default=dict)),
+                ("on_disconnect", models.CharField(default="continue", max_length=8)),
+                ("started_at", models.DateTimeField()),
+                ("stop_requested_at", models.DateTimeField(null=True)),
+                ("discarded", models.BooleanField(default=False)),
+                ("watched_until", models.DateTimeField(null=True)),
+                ("departed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'indexes': [models.Index(condition=models.Q(('stop_requested_at__isnull', False), ('discarded', True), _connector='OR'), fields=['worker_id'], name='run_to_end')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('on_disconnect__in', ['continue', 'stop'])), name='run_on_disconnect')],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(
+                            ("stop_requested_at__isnull", False),
+                            ("discarded", True),
+                            _connector="OR",
+                        ),
+                        fields=["worker_id"],
+                        name="run_to_end",
+                    )
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("on_disconnect__in", ["continue", "stop"])),
+                        name="run_on_disconnect",
+                    )
+                ],
             },
         ),
     ]
