@@ -32,8 +32,9 @@ class SQLite:
     def new(self) -> str:
         """Make a migrated database and give its URL."""
         if self._template is None:
-            self._template = self.directory / "template.sqlite3"
-            migrate(_sqlite_url(self._template))
+            template = self.directory / "template.sqlite3"
+            migrate(_sqlite_url(template))
+            self._template = template
         home = Path(tempfile.mkdtemp(prefix="database-", dir=self.directory))
         for path in self.directory.glob("template.sqlite3*"):
             shutil.copy(path, home / path.name.replace("template", "db"))
@@ -69,6 +70,7 @@ class PostgreSQL:
         """Make a migrated database and give its URL."""
         name = f"d{uuid4().hex}"
         if not self._migrated:
+            self._create("DROP DATABASE IF EXISTS template_migrated")
             self._create("CREATE DATABASE template_migrated")
             migrate(self._url("template_migrated"))
             self._migrated = True
