@@ -1,0 +1,256 @@
+// The chat page: wires the parts together and keeps the address in step.
+
+import { again } from "./again.js";
+import { ask } from "./api.js";
+import { Composer } from "./composer.js";
+import { OpenConversation } from "./conversation.js";
+import { byId, make } from "./dom.js";
+import { Refused } from "./events.js";
+import { newId } from "./ids.js";
+import { ModelPicker } from "./picker.js";
+import { PoliteScroll } from "./scroll.js";
+import { Sidebar } from "./sidebar.js";
+import { StatusLine } from "./status.js";
+import { announcementOf, progressOf, refusalOf } from "./words.js";
+
+const KEPT_OPEN = 8;
+const product = document.body.dataset.product;
+const viewport = byId("transcript");
+const open = new Map();
+let current = null;
+
+const status = new StatusLine();
+const scroll = new PoliteScroll(viewport, byId("jump"));
+const picker = new ModelPicker({ onChange: keepModel });
+const composer = new Composer({ onSend: send, onStop: () => current?.stop() });
+const sidebar = new Sidebar({
+  onDeleted(id) {
+    open.get(id)?.leave();
+    open.delete(id);
+    if (current?.id === id) go("/");
+  },
+  onRenamed(id, title) {
+    if (current?.id === id) entitle(title);
+  },
+  onTrouble: (text) => status.alarm(text),
+});
+
+/** What a conversation tells the page; most of it matters only while it is the one shown. */
+const reports = {
+  nameOf: (model) => picker.nameOf(model),
+  chosenModel: () => picker.value,
+  onDrawn: (one) => one === current && scroll.follow(),
+  onChange: (one) => one === current && drawState(),
+  onStarted(one) {
+    status.calm();
+    status.announce("Waiting for the reply.");
+    if (one === current) scroll.toEnd();
+  },
+  onAccepted: () => refreshList(),
+  onSettled(one, reply) {
+    if (one === current) status.announce(announcementOf(reply));
+    refreshList();
+  },
+  onNotSent(one, content) {
+    if (one !== current) return;
+    if (!composer.text) composer.text = content;
+    if (!one.isNew) return;
+    open.delete(one.id);
+    sidebar.forget(one.id);
+    go("/", { replace: true });
+  },
+  onGone(one) {
+    open.delete(one.id);
+    if (one === current) showMissing();
+    refreshList();
+  },
+  onTrouble: (one, error) => one === current && alarm(error),
+};
+
+/** Show what an address names. */
+async function show(path) {
+  const id = /^\/c\/([0-9a-f-]{36})$/.exec(path)?.[1] ?? null;
+  if (current && current.id === id) return;
+  current?.leave();
+  current = id ? (open.get(id) ?? remember(new OpenConversation(id, reports))) : null;
+  status.calm();
+  sidebar.select(id);
+  sidebar.close();
+  drawState();
+  if (!current) {
+    entitle("");
+    showEmpty();
+    return;
+  }
+  entitle(sidebar.titleOf(id));
+  viewport.replaceChildren(current.transcript.element);
+  scroll.toEnd();
+  await refresh(current);
+}
+
+/** Bring a conversation up to date with what is stored. */
+async function refresh(one) {
+  if (!one.loaded) viewport.setAttribute("aria-busy", "true");
+  try {
+    await one.refresh();
+    if (one === current && one.model) picker.choose(one.model);
+  } catch (error) {
+    if (one !== current) return;
+    const missing = error instanceof Refused && [401, 404].includes(error.status);
+    if (missing && one.transcript.isEmpty) showMissing();
+    else alarm(error);
+  } finally {
+    viewport.removeAttribute("aria-busy");
+  }
+}
+
+function send(text) {
+  if (!current) {
+    const id = newId();
+    current = remember(new OpenConversation(id, reports, { isNew: true }));
+    history.pushState(null, "", `/c/${id}`);
+    sidebar.expect(id, text.replace(/\s+/g, " ").slice(0, 60));
+    sidebar.select(id);
+    entitle(sidebar.titleOf(id));
+    viewport.replaceChildren(current.transcript.element);
+  }
+  current.send(text, picker.value);
+}
+
+function remember(one) {
+  open.set(one.id, one);
+  for (const [id, other] of open) {
+    if (open.size <= KEPT_OPEN) break;
+    if (other !== current && other !== one && !other.isRunning) open.delete(id);
+  }
+  return one;
+}
+
+function go(path, { replace = false } = {}) {
+  if (replace) history.replaceState(null, "", path);
+  else if (location.pathname !== path) history.pushState(null, "", path);
+  show(path);
+  composer.focus();
+}
+
+function drawState() {
+  composer.running = current?.isRunning ?? false;
+  status.say(current?.isRunning ? progressOf(current.connection, current.reply) : "");
+}
+
+function entitle(title) {
+  byId("title").textContent = title || "New conversation";
+  document.title = title ? `${title} · ${product}` : product;
+}
+
+function showEmpty() {
+  viewport.replaceChildren(
+    make(
+      "div",
+      { className: "empty" },
+      make("h2", {}, "What shall we talk about?"),
+      make("p", {}, "Close the tab, lose the network, come back tomorrow: the reply is kept."),
+      make("div", { className: "suggestions" }, ...SUGGESTIONS.map(suggestion)),
+    ),
+  );
+}
+
+const SUGGESTIONS = [
+  "What is the capital of France?",
+  "Explain how tides work, with a small table",
+  "Write a haiku about a patient harbour",
+];
+
+function suggestion(text) {
+  return make("button", { type: "button", className: "suggestion", onclick: () => send(text) }, text);
+}
+
+function showMissing() {
+  entitle("Not found");
+  viewport.replaceChildren(
+    make(
+      "div",
+      { className: "empty" },
+      make("h2", {}, "There is nothing here"),
+      make("p", {}, "This conversation does not exist, or it belongs to somebody else."),
+    ),
+  );
+}
+
+function alarm(error) {
+  const person = byId("person");
+  if (error.status !== 401 || person.dataset.guests) return status.alarm(refusalOf(error));
+  status.alarm("Please sign in first. ", signInLink());
+}
+
+function signInLink() {
+  const next = encodeURIComponent(location.pathname);
+  return make("a", { href: `${byId("person").dataset.signIn}?next=${next}` }, "Sign in");
+}
+
+async function keepModel(model) {
+  if (!current || current.isNew) return;
+  try {
+    const path = `/api/conversations/${current.id}`;
+    await again(() => ask(path, { method: "PATCH", body: { model } }), { attempts: 3 });
+    current.model = model;
+  } catch (error) {
+    alarm(error);
+  }
+}
+
+async function refreshList() {
+  try {
+    await sidebar.refresh();
+    if (current) entitle(sidebar.titleOf(current.id));
+  } catch (error) {
+    alarm(error);
+  }
+}
+
+async function introduce() {
+  const { user, guests } = await again(() => ask("/api/session"));
+  const person = byId("person");
+  if (user && !user.guest) person.textContent = user.name;
+  else if (guests) person.textContent = "You are here as a guest.";
+  else person.replaceChildren(signInLink());
+}
+
+function isPlainClick(event) {
+  return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
+}
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("a[data-route]");
+  if (!link || !isPlainClick(event)) return;
+  event.preventDefault();
+  go(new URL(link.href).pathname);
+});
+addEventListener("popstate", () => show(location.pathname));
+
+// Sleep, another tab in front, a page out of the back-forward cache, a network that returns.
+addEventListener("online", () => back());
+addEventListener("pageshow", (event) => event.persisted && back());
+addEventListener("offline", () => {
+  for (const one of open.values()) one.sleep();
+});
+document.addEventListener("visibilitychange", () => document.hidden || back());
+
+function back() {
+  for (const one of open.values()) one.wake();
+  if (!current || current.isRunning) return;
+  refreshList();
+  refresh(current);
+}
+
+again(() => ask("/api/models"), { attempts: Infinity })
+  .then(({ models }) => {
+    picker.offer(models);
+    if (current?.model) picker.choose(current.model);
+    for (const one of open.values()) one.transcript.redraw();
+  })
+  .catch(alarm);
+introduce().catch(alarm);
+refreshList();
+show(location.pathname);
+composer.focus();

@@ -1,0 +1,37 @@
+// The choice of a model.
+
+import { byId, make } from "./dom.js";
+
+export class ModelPicker {
+  #select = byId("model");
+  #names = new Map();
+  #default = "";
+
+  /** @param {{onChange: (model: string) => void}} page */
+  constructor({ onChange }) {
+    this.#select.addEventListener("change", () => onChange(this.value));
+  }
+
+  /** Offer these models. */
+  offer(models) {
+    this.#names = new Map(models.map(({ id, name }) => [id, name]));
+    this.#default = (models.find((model) => model.default) ?? models[0])?.id ?? "";
+    const options = models.map(({ id, name }) => make("option", { value: id }, name));
+    this.#select.replaceChildren(...options);
+    this.#select.value = this.#default;
+    this.#select.disabled = models.length < 2;
+  }
+
+  get value() {
+    return this.#select.value;
+  }
+
+  /** Choose what a conversation uses; the default where it is not offered any more. */
+  choose(model) {
+    this.#select.value = this.#names.has(model) ? model : this.#default;
+  }
+
+  nameOf(model) {
+    return this.#names.get(model) ?? model ?? "";
+  }
+}
