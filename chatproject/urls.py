@@ -10,7 +10,7 @@ admin.site.index_title = "Conversations and runs"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("conversations.urls")),
-    # pages
+    path("", include("conversations.page_urls")),
 ]
 
 handler404 = "conversations.errors.not_found"

@@ -7,14 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import render
 from django.templatetags.static import static
 from django.urls import get_script_prefix
-from django.views import csrf
-
-from conversations.exceptions import CsrfFailed
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -27,18 +24,6 @@ async def new_conversation(request: HttpRequest) -> HttpResponse:
 async def conversation(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Show the chat; the page asks the API whether there is such a conversation."""
     return _chat(request)
-
-
-def product(request: HttpRequest) -> dict[str, str]:
-    """Give every template the product's name and version."""
-    return {"product_name": settings.PRODUCT_NAME, "product_version": settings.PRODUCT_VERSION}
-
-
-def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Refuse as the contract says, and as Django does where a person reads it."""
-    if request.path.startswith("/api/"):
-        return JsonResponse(CsrfFailed().body(), status=CsrfFailed.http_status)
-    return csrf.csrf_failure(request, reason)
 
 
 def _chat(request: HttpRequest) -> HttpResponse:
