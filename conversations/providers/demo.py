@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from django.core.checks import CheckMessage, Error
@@ -100,7 +100,7 @@ class DemoProvider(BaseProvider):
             )
         ]
 
-    async def stream(self, prompt: Prompt) -> Source:  # type: ignore[override, misc]
+    async def stream(self, prompt: Prompt) -> Source:
         """Say the reply, or what is left of it; usage counts words."""
         asked = next((m.content for m in reversed(prompt.messages) if m.role == "user"), "")
         last = prompt.messages[-1]
@@ -118,7 +118,7 @@ class DemoProvider(BaseProvider):
         yield Usage(sum(len(m.content.split()) for m in prompt.messages), words)
         yield Finish("stop" if limit is None else "length")
 
-    async def _say(self, asked: str, said: str) -> AsyncIterator[Item]:
+    async def _say(self, asked: str, said: str) -> AsyncGenerator[Item, None]:
         rate = self._tokens_per_second()
         topic = _topic(asked)
         if _ASKS_TO_REASON.search(asked) and not said:

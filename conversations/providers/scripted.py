@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -69,7 +69,7 @@ class ScriptedProvider(BaseProvider):
             )
         ]
 
-    async def stream(self, prompt: Prompt) -> Source:  # type: ignore[override, misc]
+    async def stream(self, prompt: Prompt) -> Source:
         """Play the script."""
         last = prompt.messages[-1]
         skip = len(last.content) if last.role == "assistant" else 0
@@ -78,7 +78,7 @@ class ScriptedProvider(BaseProvider):
             async for item in items:
                 yield item
 
-    async def _play(self, steps: list[dict[str, Any]], skip: int) -> AsyncIterator[Item]:
+    async def _play(self, steps: list[dict[str, Any]], skip: int) -> AsyncGenerator[Item, None]:
         behind = continuing = skip > 0
         for step in steps:
             if continuing and not behind and _is_end(step):
@@ -110,7 +110,7 @@ class ScriptedProvider(BaseProvider):
                 await _pause(step)
         yield Finish("stop")
 
-    async def _act(self, step: dict[str, Any]) -> AsyncIterator[Item]:
+    async def _act(self, step: dict[str, Any]) -> AsyncGenerator[Item, None]:
         match step:
             case {"gate": name}:
                 gate = Path(self.options["gate_directory"]) / Path(name).name
