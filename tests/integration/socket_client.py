@@ -38,7 +38,9 @@ class Socket:
             compression=None,
             proxy=None,
         )
-        return cls(connection)
+        found = cls(connection)
+        client.sockets.append(found)
+        return found
 
     @property
     def close_code(self) -> int | None:

@@ -105,7 +105,6 @@ async def _over_sse(client: Client, conversation: str, run_id: str) -> Callable[
 
 async def _over_websocket(client: Client, conversation: str, run_id: str) -> Callable[[str], None]:
     ws = await Socket.open(client)
-    client.sockets.append(ws)
     await ws.say(
         type="send",
         ref="r",
