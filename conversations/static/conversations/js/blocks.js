@@ -29,15 +29,22 @@ export class Blocks {
     const raw = finished.map((token) => token.raw).join("");
     if (!this.#tail.startsWith(raw)) return { finished: [], open: tokens, anew };
     this.#tail = this.#tail.slice(raw.length);
+    this.#remember(finished);
     return { finished, open: tokens.slice(finished.length), anew };
   }
 
   #lex() {
     const lexer = new Lexer({ gfm: true });
     Object.assign(lexer.tokens.links, this.#links);
-    const tokens = [...lexer.lex(this.#tail)];
-    this.#links = { ...lexer.tokens.links };
-    this.hasDefinitions ||= Object.keys(this.#links).length > 0;
-    return tokens;
+    return [...lexer.lex(this.#tail)];
+  }
+
+  // Only of finished blocks: the first definition counts, and an open one is still being written.
+  #remember(finished) {
+    for (const { type, tag, href, title } of finished) {
+      if (type !== "def") continue;
+      this.#links[tag] ??= { href, title };
+      this.hasDefinitions = true;
+    }
   }
 }

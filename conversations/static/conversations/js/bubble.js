@@ -3,7 +3,7 @@
 import { ICONS, icon, make } from "./dom.js";
 import { MarkdownView } from "./markdown.js";
 import { pendingReply, reasoningOf, textOf } from "./reply.js";
-import { endingOf, remedyOf } from "./words.js";
+import { endingOf, figuresOf, remedyOf } from "./words.js";
 
 /** What a person said: shown as it was written. */
 export class Question {
@@ -112,7 +112,9 @@ export class ReplyBubble {
 
   #drawEnd(reply, text) {
     this.#view.finish();
-    const state = `${reply.status}/${reply.reason}/${reply.retryable}/${this.isLast}/${!!text}`;
+    const figures = figuresOf(reply);
+    const { status, reason, retryable } = reply;
+    const state = [status, reason, retryable, this.isLast, text !== "", figures].join("/");
     if (this.#drawn === state) {
       this.#notice.hidden = !this.#notice.textContent;
       this.#actions.hidden = false;
@@ -124,6 +126,7 @@ export class ReplyBubble {
     this.#notice.hidden = !ending;
     this.#actions.hidden = false;
     this.#actions.replaceChildren(...this.#buttons(reply, text));
+    if (figures) this.#actions.append(make("span", { className: "figures" }, figures));
   }
 
   #buttons(reply, text) {

@@ -170,15 +170,18 @@ class Follower {
   async #once() {
     this.#abort = new AbortController();
     this.#touch();
+    let next = null;
     try {
       const response = await this.#open();
       this.#touch();
       if (response.status === 204) return await this.#recover();
       if (!response.ok) throw await Refused.from(response);
       this.#accepted = true;
-      return await this.#read(response);
+      next = await this.#read(response);
+      return next;
     } finally {
-      this.#abort?.abort();
+      // After the end the server closes by itself; everything else is left behind.
+      if (!next?.end) this.#abort?.abort();
       this.#options.clock.clearTimeout(this.#watchdog);
     }
   }
@@ -217,6 +220,7 @@ class Follower {
         const event = eventOf(frame);
         if (!event) continue;
         const next = await this.#take(event);
+        if (next?.end) drain(reader);
         if (next) return next;
         progressed ||= event.type === "delta";
         if (event.type !== "started") this.#attempt = 0;
@@ -332,5 +336,14 @@ function eventOf(frame) {
     return event.type === "delta" ? { ...event, cursor: frame.id } : event;
   } catch {
     return null; // cut off or not ours; what it would have said shows up as a gap
+  }
+}
+
+/** Read what is left, so that the connection can serve another request. */
+async function drain(reader) {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // It broke after the end: nothing is lost.
   }
 }

@@ -58,8 +58,9 @@ export class MarkdownView {
     if (!this.#blocks.hasDefinitions) return;
     this.#blocks = new Blocks();
     const { finished, open } = this.#blocks.take(this.#shown);
-    this.#element.replaceChildren(rendered([...finished, ...open]));
-    this.#openNodes = [];
+    const last = rendered(open);
+    this.#openNodes = [...last.childNodes];
+    this.#element.replaceChildren(rendered(finished), last);
   }
 
   #replaceOpen(fresh) {

@@ -214,6 +214,8 @@ async function introduce() {
   if (user && !user.guest) person.textContent = user.name;
   else if (guests) person.textContent = "You are here as a guest.";
   else person.replaceChildren(signInLink());
+  if (user) await refreshList();
+  else sidebar.showEmpty();
 }
 
 function isPlainClick(event) {
@@ -251,6 +253,5 @@ again(() => ask("/api/models"), { attempts: Infinity })
   })
   .catch(alarm);
 introduce().catch(alarm);
-refreshList();
 show(location.pathname);
 composer.focus();

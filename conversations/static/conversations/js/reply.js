@@ -12,6 +12,7 @@ import { START, advance, codePoints, compareCursors, endOf } from "./cursor.js";
  * @property {boolean} retryable
  * @property {object | null} usage
  * @property {string} model
+ * @property {number | null} durationMs known once the settled message was read
  * @property {string} phase of a running reply: waiting, streaming or recovering
  */
 
@@ -26,6 +27,7 @@ export function pendingReply(id, fields = {}) {
     retryable: false,
     usage: null,
     model: "",
+    durationMs: null,
     phase: "waiting",
     ...fields,
   };
@@ -44,6 +46,7 @@ export function replyFrom(message) {
     retryable: Boolean(message.retryable),
     usage: message.usage ?? null,
     model: message.model ?? "",
+    durationMs: message.duration_ms ?? null,
     phase: parts.length ? "streaming" : "waiting",
   });
 }

@@ -42,17 +42,18 @@ export class Sidebar {
     this.#draw();
   }
 
+  /** Nobody has been here before: a guest is made with the first message. */
+  showEmpty() {
+    this.#draw();
+  }
+
   forget(id) {
     if (this.#conversations.delete(id)) this.#draw();
   }
 
   /** Read the newest page again; what was loaded beyond it stays. */
   async refresh() {
-    const page = await again(() => ask("/api/conversations")).catch((error) => {
-      // Nobody has been here before: a guest is made with the first message.
-      if (error instanceof Refused && error.status === 401) return { conversations: [] };
-      throw error;
-    });
+    const page = await again(() => ask("/api/conversations"));
     const oldest = page.conversations.at(-1)?.updated_at ?? "";
     const older = [...this.#conversations.values()].filter(
       (one) => page.before && one.updated_at && one.updated_at < oldest,

@@ -35,6 +35,14 @@ export function endingOf({ status, reason }) {
   return ENDINGS[`${status}/${reason}`] ?? STATUSES[status] ?? status;
 }
 
+/** What a reply took; empty where nothing is known. */
+export function figuresOf({ usage, durationMs }) {
+  const figures = [];
+  if (usage) figures.push(`${usage.output_tokens} tokens`);
+  if (durationMs !== null) figures.push(`${(durationMs / 1000).toFixed(1)} s`);
+  return figures.join(" · ");
+}
+
 /** What a person can do about it: `continue`, `retry`, or nothing. */
 export function remedyOf({ status, reason, retryable }, hasText) {
   const cut = status === "stopped" || status === "interrupted" || reason === "length";

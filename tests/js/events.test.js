@@ -1,0 +1,387 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { test } from "node:test";
+
+import { follow } from "../../conversations/static/conversations/js/events.js";
+import {
+  pendingReply,
+  replyFrom,
+  textOf,
+} from "../../conversations/static/conversations/js/reply.js";
+
+const digest = async (text) => createHash("sha256").update(text).digest("hex");
+const sha256 = (text) => createHash("sha256").update(text).digest("hex");
+
+const started = (cursor = "0-0") => frame({ type: "started", cursor });
+const ping = (state = "waiting") => frame({ type: "ping", state, idle_seconds: 1 });
+const delta = (at, text, cursor) => frame({ type: "delta", part: 1, kind: "text", at, text }, cursor);
+const ended = (text, cursor, more = {}) =>
+  frame(
+    {
+      type: "ended",
+      status: "completed",
+      reason: "stop",
+      retryable: false,
+      usage: null,
+      text_length: [...text].length,
+      text_sha256: sha256(text),
+      cursor,
+      ...more,
+    },
+    `${cursor}.end`,
+  );
+
+function frame(event, id) {
+  return `${id ? `id: ${id}\n` : ""}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}
+
+/** Answers requests one after the other as they were scripted. */
+class FakeServer {
+  requests = [];
+  #answers;
+
+  constructor(...answers) {
+    this.#answers = answers;
+  }
+
+  fetch = async (path, init) => {
+    this.requests.push({ path, method: init.method ?? "GET", body: init.body && JSON.parse(init.body) });
+    const answer = this.#answers.shift();
+    if (!answer) return new Promise((_, reject) => whenAborted(init.signal, reject));
+    return answer(init);
+  };
+
+  get paths() {
+    return this.requests.map(({ path }) => path);
+  }
+}
+
+const refused = () => {
+  throw new TypeError("Failed to fetch");
+};
+const status = (code, error, headers) => () =>
+  new Response(code === 204 ? null : JSON.stringify({ error }), { status: code, headers });
+
+/** A stream that gives these frames; `close` ends it, `break` tears it, `hang` leaves it open. */
+function stream(how, ...frames) {
+  return ({ signal }) => {
+    const body = new ReadableStream({
+      start(controller) {
+        whenAborted(signal, (error) => controller.error(error));
+        for (const text of frames) controller.enqueue(new TextEncoder().encode(text));
+        if (how === "close") controller.close();
+      },
+      pull(controller) {
+        if (how === "break") controller.error(new TypeError("network error"));
+      },
+    });
+    return new Response(body, { status: 200 });
+  };
+}
+
+function whenAborted(signal, reject) {
+  const abort = () => reject(new DOMException("aborted", "AbortError"));
+  if (signal.aborted) abort();
+  else signal.addEventListener("abort", abort);
+}
+
+/** Time that moves only when it is told to. */
+class FakeClock {
+  time = 0;
+  #timers = new Map();
+  #next = 1;
+
+  now = () => this.time;
+  setTimeout = (task, ms) => {
+    this.#timers.set(this.#next, { task, at: this.time + ms });
+    return this.#next++;
+  };
+  clearTimeout = (id) => this.#timers.delete(id);
+
+  /** The wait of the one who waits the shortest; watchdogs are set for longer. */
+  async advance(ms) {
+    await settled();
+    this.time += ms;
+    for (const [id, { task, at }] of [...this.#timers]) {
+      if (at <= this.time && this.#timers.delete(id)) task();
+    }
+    await settled();
+  }
+}
+
+/** Let everything happen that needs no time. */
+async function settled() {
+  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function following(server, options = {}) {
+  const clock = new FakeClock();
+  const seen = { texts: [], states: [], end: null, loads: 0 };
+  const follower = follow({
+    reply: pendingReply("r"),
+    fetch: server.fetch,
+    clock,
+    digest,
+    random: () => 1,
+    load: async () => {
+      throw new Error("nothing is stored");
+    },
+    onReply: (reply) => seen.texts.push(textOf(reply)),
+    onConnection: ({ state }) => seen.states.push(state),
+    onEnd: (end) => (seen.end = end),
+    ...options,
+  });
+  return { follower, clock, seen };
+}
+
+const start = { path: "/api/conversations/c/messages", body: { reply_id: "r", content: "hi" } };
+
+test("a reply is followed to its end", async () => {
+  const server = new FakeServer(
+    stream("close", "retry: 2000\n\n", started(), delta("0-0", "ab", "1-2"), delta("1-2", "c", "1-3"), ended("abc", "1-3")),
+  );
+  const { seen } = following(server);
+  await settled();
+  assert.equal(seen.end.outcome, "settled");
+  assert.equal(textOf(seen.end.reply), "abc");
+  assert.deepEqual(server.paths, ["/api/runs/r/events?after=0-0"]);
+});
+
+test("a planned close reconnects at once with the last cursor", async () => {
+  const server = new FakeServer(
+    stream("close", started(), delta("0-0", "ab", "1-2")),
+    stream("close", started("1-2"), delta("1-2", "c", "1-3"), ended("abc", "1-3")),
+  );
+  const { seen } = following(server);
+  await settled();
+  assert.equal(textOf(seen.end.reply), "abc");
+  assert.equal(server.paths[1], "/api/runs/r/events?after=1-2");
+});
+
+test("a server that closes without saying anything is not asked in circles", async () => {
+  const server = new FakeServer(stream("close", started()), stream("close", started()));
+  const { clock } = following(server);
+  await settled();
+  assert.equal(server.requests.length, 1);
+  await clock.advance(500);
+  assert.equal(server.requests.length, 2);
+});
+
+test("a torn stream, a refused connection, 502 and 503 are tried again with growing waits", async () => {
+  const server = new FakeServer(
+    stream("break", started(), delta("0-0", "ab", "1-2")),
+    refused,
+    status(502, { code: "bad_gateway", message: "" }),
+    status(503, { code: "draining", message: "" }),
+    stream("close", started("1-2"), delta("1-2", "c", "1-3"), ended("abc", "1-3")),
+  );
+  const { seen, clock } = following(server);
+  for (const [count, wait] of [[1, 500], [2, 1000], [3, 2000], [4, 4000]]) {
+    await settled();
+    assert.equal(server.requests.length, count);
+    await clock.advance(wait - 1);
+    assert.equal(server.requests.length, count, "not before its time");
+    await clock.advance(1);
+  }
+  assert.equal(textOf(seen.end.reply), "abc");
+  assert.ok(seen.states.includes("reconnecting"));
+});
+
+test("Retry-After is respected", async () => {
+  const server = new FakeServer(
+    status(503, { code: "draining", message: "" }, { "Retry-After": "7" }),
+    stream("close", started(), ended("", "0-0")),
+  );
+  const { seen, clock } = following(server);
+  await clock.advance(6999);
+  assert.equal(server.requests.length, 1);
+  await clock.advance(1);
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("a connection without a byte for 2.5 heartbeats counts as dead", async () => {
+  const server = new FakeServer(
+    stream("hang", started(), ping(), delta("0-0", "a", "1-1")),
+    stream("close", started("1-1"), ended("a", "1-1")),
+  );
+  const { seen, clock } = following(server, { heartbeatSeconds: 10 });
+  await clock.advance(24_999);
+  assert.equal(server.requests.length, 1);
+  await clock.advance(1);
+  await clock.advance(500);
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("waking ends a wait", async () => {
+  const server = new FakeServer(refused, stream("close", started(), ended("", "0-0")));
+  const { seen, follower } = following(server);
+  await settled();
+  follower.wake();
+  await settled();
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("waking leaves a connection that was just heard, and replaces one that was silent", async () => {
+  const server = new FakeServer(
+    stream("hang", started(), delta("0-0", "a", "1-1")),
+    stream("close", started("1-1"), ended("a", "1-1")),
+  );
+  const { seen, clock, follower } = following(server);
+  await clock.advance(1000);
+  follower.wake();
+  await settled();
+  assert.equal(server.requests.length, 1);
+  await clock.advance(10_000);
+  follower.wake();
+  await clock.advance(500);
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("offline is said, and the way back is found when the network returns", async () => {
+  let online = true;
+  const server = new FakeServer(
+    stream("hang", started(), delta("0-0", "a", "1-1")),
+    stream("close", started("1-1"), ended("a", "1-1")),
+  );
+  const { seen, follower } = following(server, { isOnline: () => online });
+  await settled();
+  online = false;
+  follower.sleep();
+  await settled();
+  assert.equal(seen.states.at(-1), "offline");
+  online = true;
+  follower.wake();
+  await settled();
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("a start is repeated with the same ids until it is answered, then followed by its cursor", async () => {
+  const server = new FakeServer(
+    refused,
+    stream("break", started(), delta("0-0", "ab", "1-2")),
+    stream("close", started("1-2"), ended("ab", "1-2")),
+  );
+  const { seen, clock } = following(server, { start });
+  await clock.advance(500);
+  await clock.advance(500);
+  await clock.advance(1000);
+  assert.equal(seen.end.outcome, "settled");
+  const [first, second, third] = server.requests;
+  assert.deepEqual(first, second);
+  assert.equal(first.method, "POST");
+  assert.deepEqual([third.method, third.path], ["GET", "/api/runs/r/events?after=1-2"]);
+});
+
+test("what has to be done before a start is repeated with it", async () => {
+  let prepared = 0;
+  const prepare = async () => {
+    if (++prepared === 1) refused();
+  };
+  const server = new FakeServer(stream("close", started(), ended("", "0-0")));
+  const { seen, clock } = following(server, { start: { ...start, prepare } });
+  await clock.advance(500);
+  assert.equal(prepared, 2);
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("another reply in flight ends the attempt and names that reply", async () => {
+  const error = { code: "reply_in_progress", message: "", run_id: "other" };
+  const { seen } = following(new FakeServer(status(409, error)), { start });
+  await settled();
+  assert.equal(seen.end.outcome, "busy");
+  assert.equal(seen.end.error.run_id, "other");
+});
+
+test("a start that is refused is not repeated", async () => {
+  for (const code of [401, 403, 404, 409, 413, 422, 429]) {
+    const server = new FakeServer(status(code, { code: "refused", message: "No." }));
+    const { seen } = following(server, { start });
+    await settled();
+    assert.equal(seen.end.outcome, "refused", String(code));
+    assert.equal(seen.end.error.status, code);
+  }
+});
+
+test("a reply that does not exist any more is gone", async () => {
+  const { seen } = following(new FakeServer(status(404, { code: "not_found", message: "" })));
+  await settled();
+  assert.equal(seen.end.outcome, "gone");
+});
+
+test("204 means that the reply is settled: it is read as stored", async () => {
+  const message = { id: "r", parts: [{ kind: "text", text: "abc" }], cursor: "1-3", status: "stopped" };
+  const { seen } = following(new FakeServer(status(204)), { load: async () => message });
+  await settled();
+  assert.equal(seen.end.outcome, "settled");
+  assert.equal(seen.end.reply.status, "stopped");
+});
+
+test("a gap asks anew from what is there, without taking text away", async () => {
+  const server = new FakeServer(
+    stream("hang", started(), delta("0-0", "ab", "1-2"), delta("1-3", "d", "1-4")),
+    stream("close", started("1-2"), delta("1-2", "cd", "1-4"), ended("abcd", "1-4")),
+  );
+  const { seen } = following(server);
+  await settled();
+  assert.equal(textOf(seen.end.reply), "abcd");
+  assert.deepEqual(seen.texts.filter((text) => text === ""), seen.texts.slice(0, seen.texts.indexOf("ab")));
+});
+
+test("a gap that comes again is filled from what is stored", async () => {
+  const gap = () => stream("hang", started("1-2"), delta("1-3", "d", "1-4"));
+  const message = { id: "r", parts: [{ kind: "text", text: "abcd" }], cursor: "1-4", status: "running" };
+  const server = new FakeServer(gap(), gap(), stream("close", started("1-4"), ended("abcd", "1-4")));
+  const reply = replyFrom({ ...message, parts: [{ kind: "text", text: "ab" }], cursor: "1-2" });
+  const { seen, clock } = following(server, { reply, load: async () => message });
+  await clock.advance(500);
+  assert.equal(textOf(seen.end.reply), "abcd");
+  assert.equal(server.paths[2], "/api/runs/r/events?after=1-4");
+});
+
+test("text that differs from the digest of the end is replaced by what is stored", async () => {
+  const message = { id: "r", parts: [{ kind: "text", text: "abc" }], cursor: "1-3", status: "completed" };
+  const server = new FakeServer(
+    stream("close", started(), delta("0-0", "abx", "1-3"), ended("abc", "1-3")),
+  );
+  const { seen } = following(server, { load: async () => message });
+  await settled();
+  assert.equal(textOf(seen.end.reply), "abc");
+});
+
+test("a refused cursor reads what is stored", async () => {
+  const message = { id: "r", parts: [{ kind: "text", text: "abc" }], cursor: "1-3", status: "failed" };
+  const server = new FakeServer(status(400, { code: "bad_cursor", message: "", cursor: "1-3" }));
+  const { seen } = following(server, { load: async () => message });
+  await settled();
+  assert.equal(seen.end.reply.status, "failed");
+});
+
+test("nothing is said any more after closing", async () => {
+  const server = new FakeServer(stream("hang", started(), delta("0-0", "a", "1-1")));
+  const { seen, follower } = following(server);
+  await settled();
+  const before = seen.texts.length;
+  follower.close();
+  await settled();
+  assert.equal(seen.end, null);
+  assert.equal(seen.texts.length, before);
+  assert.equal(server.requests.length, 1);
+});
+
+test("frames that are cut anywhere, also inside of a character, give the same text", async () => {
+  const bytes = new TextEncoder().encode(
+    started() + delta("0-0", "渡𝕠", "1-2") + ended("渡𝕠", "1-2"),
+  );
+  for (let cut = 1; cut < bytes.length; cut += 7) {
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(bytes.slice(0, cut));
+        controller.enqueue(bytes.slice(cut));
+        controller.close();
+      },
+    });
+    const { seen } = following(new FakeServer(() => new Response(body)));
+    await settled();
+    assert.equal(textOf(seen.end.reply), "渡𝕠");
+  }
+});
