@@ -1,12 +1,14 @@
 """Bad input of every kind: the contract's error, nothing stored, nothing logged as an error."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.integration.client import Client, Refused, Response, new_id
 from tests.integration.databases import CONVERSATIONS, MESSAGES, RUNS, SQLite, count
@@ -51,32 +53,21 @@ def server(request: pytest.FixtureRequest, sqlite: SQLite) -> Iterator[Server]:
     found.discard()
 
 
+@pytest.fixture(scope="module")
+def inhabited(server: Server) -> World:
+    return asyncio.run(_inhabit(server))
+
+
 @pytest.fixture
-async def world(server: Server) -> AsyncIterator[World]:
-    alice = await Client.sign_in(server, "Alice")
-    bob = await Client.sign_in(server, "Bob")
-    charlie = await Client.sign_in(server, "Charlie")
-    await charlie.new_conversation()
-    conversation, question, reply = await _one_reply(alice)
-    of_bob, question_of_bob, reply_of_bob = await _one_reply(bob)
-    found = World(
-        server,
-        alice,
-        bob,
-        charlie,
-        conversation,
-        reply,
-        question,
-        of_bob,
-        reply_of_bob,
-        question_of_bob,
-    )
-    before, mark = found.stored(), server.mark()
-    yield found
-    assert found.stored() == before, "bad input was stored"
-    assert not server.errors(mark), server.errors(mark)
-    for client in (alice, bob, charlie):
+async def world(inhabited: World) -> AsyncIterator[World]:
+    """The world, which must be the same after the test."""
+    before, mark = inhabited.stored(), inhabited.server.mark()
+    yield inhabited
+    for client in (inhabited.alice, inhabited.bob, inhabited.charlie):
         await client.discard()
+    assert inhabited.stored() == before, "bad input was stored"
+    errors = inhabited.server.errors(mark)
+    assert not errors, errors
 
 
 def expect(answer: Response, status: int, code: str, *, case: object = "") -> None:
@@ -100,9 +91,7 @@ BROKEN_JSON = [
     b"not json",
     b'{"content": }',
     b"\xff\xfe\x00",
-    b'{"content": "\xed\xa0\x80"}',
     b"[" * 100_000,
-    b'{"content": NaN}',
 ]
 
 
@@ -114,9 +103,10 @@ async def test_malformed_json_is_bad_json(world: World, body: bytes) -> None:
         expect(answer, 400, "bad_json", case=(path, body[:20]))
 
 
-async def test_an_empty_body_makes_no_message(world: World) -> None:
-    answer = await world.alice.post(world.messages, b"")
-    assert answer.status in (400, 422), answer.body
+@pytest.mark.parametrize("body", [b"", b'{"content": "\xed\xa0\x80"}', b'{"content": NaN}'])
+async def test_bodies_that_are_nearly_json_make_no_message(world: World, body: bytes) -> None:
+    answer = await world.alice.post(world.messages, body)
+    assert (answer.status, answer.code) in ((400, "bad_json"), (422, "invalid_field")), answer.body
 
 
 WRONG_FIELDS: list[dict[str, object]] = [
@@ -335,7 +325,8 @@ async def test_bad_cursors_and_others_runs_over_the_socket(world: World) -> None
 
 async def test_a_frame_of_ten_megabytes_closes_the_socket(world: World) -> None:
     ws = await Socket.open(world.alice)
-    await ws.say(type="send", conversation_id=world.conversation, content="x" * TEN_MEGABYTES)
+    with contextlib.suppress(ConnectionClosed):  # it may close in the middle of our frame
+        await ws.say(type="send", conversation_id=world.conversation, content="x" * TEN_MEGABYTES)
     assert await ws.until_closed() in (4413, 1009, 1006)
     await ws.discard()
 
@@ -349,12 +340,34 @@ async def _pongs(ws: Socket, number: int, frame: str | bytes) -> None:
     assert ws.close_code is None, f"the socket closed with {ws.close_code} after {frame[:60]!r}"
 
 
+async def _inhabit(server: Server) -> World:
+    alice = await Client.sign_in(server, "Alice")
+    bob = await Client.sign_in(server, "Bob")
+    charlie = await Client.sign_in(server, "Charlie")
+    await charlie.new_conversation()
+    conversation, question, reply = await _one_reply(alice)
+    of_bob, question_of_bob, reply_of_bob = await _one_reply(bob)
+    return World(
+        server,
+        alice,
+        bob,
+        charlie,
+        conversation,
+        reply,
+        question,
+        of_bob,
+        reply_of_bob,
+        question_of_bob,
+    )
+
+
 async def _one_reply(client: Client) -> tuple[str, str, str]:
     conversation = await client.new_conversation()
     question = new_id()
     content = script({"text": "hello"}, {"finish": "stop"})
     reader = await client.send(conversation, content, id=question)
     await reader.until_ended()
+    await client.discard()
     return conversation, question, reader.ledger.run_id
 
 
