@@ -1,1 +1,113 @@
 """Fixtures that every test may use."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+from pytest_django.fixtures import SettingsWrapper
+
+from streaming import threads, workers
+from streaming.workers import LocalWorker
+
+MakeWorker = Callable[[], Awaitable[LocalWorker]]
+SetStreaming = Callable[..., None]
+
+
+@pytest.fixture
+def set_streaming(settings: SettingsWrapper, tmp_path: Path) -> SetStreaming:
+    """Set keys of `STREAMING` for one test; those not named are quick and generous."""
+    kept = {
+        "RECORDER": "conversations.recorder.MessageRecorder",
+        "RUN_DIRECTORY": str(tmp_path / "workers"),
+        "STARTS_PER_MINUTE": 0,
+        "POLL_INTERVAL_MS": 20,
+        "LEASE_SECONDS": 15,
+    }
+
+    def change(**keys: Any) -> None:
+        kept.update(keys)
+        settings.STREAMING = dict(kept)
+
+    change()
+    return change
+
+
+@pytest.fixture
+def providers(settings: SettingsWrapper, tmp_path: Path) -> Path:
+    """Offer the scripted model alone; returns the directory of its gates."""
+    gates = tmp_path / "gates"
+    gates.mkdir()
+    settings.CHAT_PROVIDERS = {
+        "scripted": {
+            "BACKEND": "conversations.providers.scripted.ScriptedProvider",
+            "OPTIONS": {"gate_directory": str(gates)},
+        }
+    }
+    return gates
+
+
+@pytest.fixture
+async def database_threads(transactional_db: None, set_streaming: SetStreaming) -> AsyncIterator[None]:
+    """Let a test use the real database threads; their connections are given back."""
+    yield
+    await threads.close_connections()
+    await sync_to_async(connections.close_all)()
+
+
+@pytest.fixture
+async def make_worker(database_threads: None) -> AsyncIterator[MakeWorker]:
+    """Make workers of this process; each is drained when the test is over."""
+    made: list[LocalWorker] = []
+
+    async def make() -> LocalWorker:
+        worker = LocalWorker()
+        made.append(worker)
+        worker.begin()
+        await worker.registered.wait()
+        return worker
+
+    yield make
+    for worker in made:
+        worker.begin_drain(seconds=0)
+        await worker.drained()
+
+
+@pytest.fixture
+async def worker(make_worker: MakeWorker) -> LocalWorker:
+    """A registered worker."""
+    return await make_worker()
+
+
+@pytest.fixture
+async def current_worker(database_threads: None) -> AsyncIterator[LocalWorker]:
+    """The worker of this process, as requests find it."""
+    worker = workers.current()
+    await worker.registered.wait()
+    yield worker
+    worker.begin_drain(seconds=0)
+    await worker.drained()
+    workers.forget()
+
+
+@pytest.fixture
+def impatient_database() -> Iterator[None]:
+    """Let statements wait for a lock for a moment only."""
+    options: dict[str, Any] = connection.settings_dict["OPTIONS"]
+    before = dict(options)
+    if connection.vendor == "sqlite":
+        options["timeout"] = 0.1
+    else:
+        options["options"] = "-c lock_timeout=100"
+        options["pool"] = {**options["pool"], "timeout": 0.2}
+        connection.close()
+        connection.close_pool()
+    yield
+    options.clear()
+    options.update(before)
+    if connection.vendor == "postgresql":
+        connection.close()
+        connection.close_pool()
+

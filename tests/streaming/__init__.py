@@ -1,0 +1,1 @@
+"""Tests of the runs, their journal and their readers."""
