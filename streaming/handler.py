@@ -19,6 +19,7 @@ from django.http import HttpResponseBase
 
 from streaming.threads import ParkableThread
 
+_tasks: contextvars.ContextVar[list[asyncio.Task[Any]]] = contextvars.ContextVar("request_tasks")
 _thread: contextvars.ContextVar[ParkableThread] = contextvars.ContextVar("request_thread")
 
 
@@ -29,11 +30,42 @@ class StreamingASGIHandler(ASGIHandler):
         """Serve one request."""
         thread = ParkableThread()
         _thread.set(thread)
+        _tasks.set([])
         try:
             async with ThreadSensitiveContext(executor=thread):
-                await self.handle(scope, receive, send)
+                await self._handle(scope, receive, send)
         finally:
-            thread.park()
+            if not thread.parked:
+                # Only what was cut short still holds a connection here.
+                thread.submit(connections.close_all)
+                thread.park()
+
+    async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve; where the server cancels us (daphne), end what Django would leave running.
+
+        Django 5.2 dies in `asyncio.wait` then, and its two tasks go on alone: one streams into the
+        void, the other raises what nobody retrieves. Fixed in 6.1.
+        """
+        try:
+            await self.handle(scope, receive, send)
+        except asyncio.CancelledError:
+            for task in _tasks.get():
+                task.cancel()
+            ends = await asyncio.gather(*_tasks.get(), return_exceptions=True)
+            for response in ends:
+                if isinstance(response, HttpResponseBase):
+                    await sync_to_async(response.close)()
+            raise
+
+    async def listen_for_disconnect(self, receive: Any) -> None:
+        """Wait until the client leaves."""
+        _note_task()
+        await super().listen_for_disconnect(receive)
+
+    async def run_get_response(self, request: Any) -> HttpResponseBase:
+        """Make the response."""
+        _note_task()
+        return await super().run_get_response(request)
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
         """Send a response; before a stream, give back what the request holds."""
@@ -61,6 +93,12 @@ class StreamingASGIHandler(ASGIHandler):
         iterator = getattr(response, "_iterator", None)
         if response.streaming and iterator is not None and hasattr(iterator, "aclose"):
             await iterator.aclose()
+
+
+def _note_task() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        _tasks.get().append(task)
 
 
 def _quiet(send: Any) -> Any:
