@@ -124,7 +124,7 @@ wait_until_it_answers() {
     local deadline=$((SECONDS + $1))
     until answers; do
         kill -0 "$SERVER" 2>/dev/null || { cat "$ROOT/tmp/run.log"; fail "make run ended"; }
-        [ $SECONDS -lt $deadline ] || { cat "$ROOT/tmp/run.log"; fail "no answer within $1 s"; }
+        [ $SECONDS -lt $deadline ] || { uptime; cat "$ROOT/tmp/run.log"; fail "no answer within $1 s"; }
         sleep 0.1
     done
 }
