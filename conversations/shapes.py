@@ -1,14 +1,11 @@
 """Conversations and messages as the wire shows them."""
 
-from collections import defaultdict
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
 from conversations.models import Conversation, Message
-from streaming.models import Fragment
-from streaming.statements import join_pieces
-from streaming.transcript import Piece, StoredPart, end_of, text_of
+from streaming.statements import stored_parts
+from streaming.transcript import StoredPart, end_of, text_of
 
 
 def conversation_shape(conversation: Conversation) -> dict[str, Any]:
@@ -33,18 +30,9 @@ def message_shapes(conversation_id: UUID) -> list[dict[str, Any]]:
     Fragments are read first, the messages after: a reply that was settled in between wins.
     """
     running = Message.objects.running().filter(conversation_id=conversation_id)
-    live = parts_in_flight(running.values_list("id", flat=True))
+    live = stored_parts(running.values_list("id", flat=True))
     messages = Message.objects.filter(conversation_id=conversation_id)
     return [message_shape(message, live.get(message.id)) for message in messages]
-
-
-def parts_in_flight(run_ids: Iterable[UUID]) -> dict[UUID, list[StoredPart]]:
-    """Join what the journal holds of these runs."""
-    pieces: dict[UUID, list[Piece]] = defaultdict(list)
-    rows = Fragment.objects.filter(run_id__in=list(run_ids)).order_by("run_id", "part", "end")
-    for run_id, part, kind, end, text in rows.values_list("run_id", "part", "kind", "end", "text"):
-        pieces[run_id].append(Piece(part, kind, end - len(text), text))
-    return {run_id: join_pieces(found) for run_id, found in pieces.items()}
 
 
 def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, Any]:

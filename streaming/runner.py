@@ -13,7 +13,7 @@ from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
 from streaming.outcome import Outcome, Usage, completed, failed, interrupted, stopped
-from streaming.settlement import Claimed, settle
+from streaming.settlement import End
 from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text
 from streaming.source import Usage as SourceUsage
 from streaming.statements import Fenced
@@ -187,8 +187,8 @@ class LiveRun(Feed):
     async def _settle(self, outcome: Outcome) -> None:
         self.transcript.flush()
         pending = [] if outcome.status == "stopped" else self.transcript.freeze()
-        claimed = Claimed(self._worker.id, self.run_id, self.claim)
-        settled = await settle(claimed, outcome, pending)
+        end = End(self._worker.id, self.run_id, self.claim, outcome, pending)
+        settled = await self._worker.settlements.submit(end)
         self.transcript = Transcript(settled.parts)
         self.end(settled.ended)
 

@@ -101,18 +101,14 @@ def lock_worker(worker_id: UUID) -> None:
         raise Fenced
 
 
-def stored_parts(run_id: UUID) -> list[StoredPart]:
-    """Join the fragments of a run into its parts."""
-    return join_pieces(_pieces(run_id))
-
-
-def _pieces(run_id: UUID) -> list[Piece]:
-    rows = (
-        Fragment.objects.filter(run_id=run_id)
-        .order_by("part", "end")
-        .values_list("part", "kind", "end", "text")
-    )
-    return [Piece(part, kind, end - len(text), text) for part, kind, end, text in rows]
+def stored_parts(run_ids: Iterable[UUID]) -> dict[UUID, list[StoredPart]]:
+    """Join the fragments of runs into their parts."""
+    ids = list(run_ids)
+    pieces: dict[UUID, list[Piece]] = {run_id: [] for run_id in ids}
+    rows = Fragment.objects.filter(run_id__in=ids).order_by("run_id", "part", "end")
+    for run_id, part, kind, end, text in rows.values_list("run_id", "part", "kind", "end", "text"):
+        pieces[run_id].append(Piece(part, kind, end - len(text), text))
+    return {run_id: join_pieces(found) for run_id, found in pieces.items()}
 
 
 def join_pieces(pieces: Iterable[Piece]) -> list[StoredPart]:

@@ -12,7 +12,6 @@ from django.db.models.functions import Now
 from streaming import threads
 from streaming.conf import conf
 from streaming.cursor import START, Cursor
-from streaming.detached import spawn
 from streaming.events import Delta, Ended, Event, Ping, Started, State
 from streaming.feed import Feed
 from streaming.models import Run
@@ -42,7 +41,7 @@ class Subscription:
         *,
         notify: Callable[[], None] | None = None,
     ) -> None:
-        self._worker = worker
+        self.worker = worker
         self._feed = feed
         self._notify = notify
         self._news = asyncio.Event()
@@ -110,7 +109,7 @@ class Subscription:
     def close(self) -> None:
         """Leave the run; harmless when repeated."""
         self._feed.detach(self)
-        self._worker.subscriptions.discard(self)
+        self.worker.subscriptions.discard(self)
         if self._timer is not None:
             self._timer.cancel()
 
@@ -138,7 +137,7 @@ class Subscription:
                 await self._wait_until(min(self.next_ping, closes_at))
 
     def _state(self) -> State:
-        if self._worker.journal.failing_since is not None:
+        if self.worker.journal.failing_since is not None:
             return "recovering"
         return self._feed.state
 
@@ -163,7 +162,7 @@ class Subscription:
             NoSuchRun: it is gone.
         """
         self._feed.detach(self)
-        feed = await self._worker.feed(self.run_id)
+        feed = await self.worker.feed(self.run_id)
         if feed is None:
             raise NoSuchRun(self.run_id)
         self._feed = feed
@@ -193,9 +192,19 @@ async def subscribe(
     return Subscription(worker, feed, after, notify=notify)
 
 
-def record_departure(run_id: UUID) -> None:
-    """Note in the run's row that a reader left before its end; nothing if it is settled."""
-    Run.objects.filter(id=run_id).update(departed_at=Now())
+def record_departure(run_ids: list[UUID]) -> None:
+    """Note in the rows of runs that a reader left before the end; nothing where it is settled."""
+    Run.objects.filter(id__in=run_ids).update(departed_at=Now())
+
+
+async def record_departures(run_ids: list[UUID]) -> list[None]:
+    """Record the departures of many readers in one transaction, bounded in time."""
+    try:
+        async with asyncio.timeout(conf().lease_seconds):
+            await asyncio.shield(asyncio.ensure_future(threads.write(record_departure, run_ids)))
+    except Exception as error:  # the readers have gone, and their runs do not depend on it
+        logger.warning("Departures were not recorded: %s", type(error).__name__)
+    return [None] * len(run_ids)
 
 
 async def depart(subscription: Subscription) -> None:
@@ -205,12 +214,4 @@ async def depart(subscription: Subscription) -> None:
     """
     subscription.close()
     if not subscription.finished and subscription.ended is None:
-        await asyncio.shield(spawn(_record(subscription.run_id), name="departure"))
-
-
-async def _record(run_id: UUID) -> None:
-    try:
-        async with asyncio.timeout(conf().lease_seconds):
-            await threads.write(record_departure, run_id)
-    except Exception as error:  # nobody waits for it, and the reader has gone: say it once
-        logger.warning("A departure was not recorded: %s", type(error).__name__)
+        await asyncio.shield(subscription.worker.departures.submit(subscription.run_id))

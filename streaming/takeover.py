@@ -6,16 +6,15 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
 from streaming.models import Run, Worker
 from streaming.outcome import interrupted
-from streaming.settlement import write_end
+from streaming.settlement import MOST_AT_ONCE, End, write_ends
 from streaming.statements import Fenced
 
-_BATCH = 50
 _UNHELD_AFTER = timedelta(seconds=5)
 
 
@@ -72,10 +71,7 @@ def settle_orphans() -> list[UUID]:
     Returns:
         The runs that were settled; empty when there is nothing left.
     """
-    settled = []
-    for run_id, claim in Run.objects.orphaned().values_list("id", "claim")[:_BATCH]:
-        if _settle_lost(run_id, claim):
-            settled.append(run_id)
+    settled = _settle_lost(Run.objects.orphaned())
     if not settled:
         owners = Run.objects.values("worker_id")
         Worker.objects.filter(alive=False).exclude(id__in=owners).delete()
@@ -85,11 +81,7 @@ def settle_orphans() -> list[UUID]:
 def settle_unheld(worker_id: UUID, held: frozenset[UUID]) -> list[UUID]:
     """Settle rows of this worker that it does not produce: a start that was cut half-way."""
     rows = Run.objects.owned_by(worker_id).filter(started_at__lt=Now() - _UNHELD_AFTER)
-    return [
-        run_id
-        for run_id, claim in rows.values_list("id", "claim")
-        if run_id not in held and _settle_lost(run_id, claim)
-    ]
+    return _settle_lost(rows.exclude(id__in=held))
 
 
 def to_end(worker_id: UUID) -> list[tuple[UUID, bool]]:
@@ -104,10 +96,14 @@ def watched(run_ids: list[UUID]) -> set[UUID]:
     return set(rows.values_list("id", flat=True))
 
 
-def _settle_lost(run_id: UUID, claim: UUID) -> bool:
+def _settle_lost(rows: QuerySet[Run]) -> list[UUID]:
     with transaction.atomic():
-        run = Run.objects.select_for_update().filter(id=run_id, claim=claim).first()
-        if run is None:
-            return False
-        write_end(run, claim, interrupted("worker_lost"))
-        return True
+        runs = rows.select_for_update(skip_locked=_can_skip())[:MOST_AT_ONCE]
+        lost = interrupted("worker_lost")
+        ends = [(run, End(run.worker_id, run.id, run.claim, lost)) for run in runs]
+        return list(write_ends(ends))
+
+
+def _can_skip() -> bool:
+    """Whether runs that another worker settles at this moment can be left to it."""
+    return connection.features.has_select_for_update_skip_locked

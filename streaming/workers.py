@@ -14,12 +14,14 @@ from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
 from streaming.follower import Follower
+from streaming.gathering import Gatherer
 from streaming.journal import Journal
 from streaming.lockfile import LockFile
 from streaming.outcome import failed, interrupted, stopped
 from streaming.runner import LiveRun
+from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
-from streaming.subscription import Subscription
+from streaming.subscription import Subscription, record_departures
 from streaming.takeover import Seen
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,12 @@ class LocalWorker:
         self.subscriptions: set[Subscription] = set()
         self.follower = Follower()
         self.journal = Journal(self.id, on_fenced=self._fenced)
+        self.settlements: Gatherer[End, Settled] = Gatherer(
+            settle, most=MOST_AT_ONCE, name="settle"
+        )
+        self.departures: Gatherer[UUID, None] = Gatherer(
+            record_departures, most=1000, name="departures"
+        )
         self.draining = False
         self.registered = asyncio.Event()
         self._lock: LockFile | None = None
