@@ -31,6 +31,7 @@ from streaming.source import Finish, Item, SourceFailed
 _LINGER_SECONDS = 2.0  # for the usage that follows the finish reason
 _CLOSING_SECONDS = 0.05  # for the end of the body behind [DONE], so that the connection is kept
 _KEEPALIVE_SECONDS = 4.0  # below the five seconds after which common servers hang up
+_STATUS_SECONDS = 5.0
 _MAX_BODY_BYTES = 8 * 1024 * 1024
 
 
@@ -91,10 +92,10 @@ class ChatClient:
             raise SourceFailed("upstream_incomplete")
         yield Finish(reader.finish_reason or "stop")
 
-    async def get_status(self, url: str) -> int:
-        """Ask for nothing but the status of a page; 0 where nobody answers."""
+    async def get_status(self, url: str, *, headers: Mapping[str, str] | None = None) -> int:
+        """Ask for nothing but the status of a page; 0 where nobody answers soon."""
         try:
-            response = await self._open().get(url, timeout=1.0)
+            response = await self._open().get(url, headers=headers, timeout=_STATUS_SECONDS)
         except (httpx.HTTPError, aiohttp.ClientError):
             return 0
         return response.status_code
