@@ -1,0 +1,141 @@
+"""The page around the replies: composer, list, narrow screens, hostile text."""
+
+from playwright.async_api import Browser
+
+from tests.browser.visitor import Visitor
+from tests.integration.servers import Server
+
+HOSTILE = """Look: <img src=x onerror="window.caught=1"> <script>window.caught=2</script>
+
+[click](javascript:window.caught=3) ![picture](https://example.org/pixel.png)
+
+<iframe srcdoc="<script>parent.caught=4</script>"></iframe>
+
+[fine](https://example.org/) <b onclick="window.caught=5">bold</b>
+"""
+
+
+async def test_hostile_text_is_shown_and_does_nothing(visitor: Visitor) -> None:
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    await visitor.play({"text": HOSTILE})
+    await visitor.sees_end()
+    text = await visitor.text()
+    assert "<script>window.caught=2</script>" in text
+    assert "<iframe" in text
+    for link in await visitor.reply.locator(".reply-text a").all():
+        href = str(await link.get_attribute("href") or "")
+        assert not href.startswith("javascript")
+        assert await link.get_attribute("rel") == "noopener noreferrer nofollow"
+    await visitor.reply.locator(".reply-text").get_by_text("click").first.click()
+    assert await visitor.page.evaluate("window.caught") is None
+    assert await visitor.reply.locator("img, script, iframe, b").count() == 0
+    assert [url for url in asked if "example.org" in url] == []
+
+
+async def test_markdown_is_rendered(visitor: Visitor) -> None:
+    text = (
+        "# Head\n\n- one\n- two\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n```py\nx = 1\n```\n\n**end**"
+    )
+    await visitor.play({"text": text})
+    await visitor.sees_end()
+    for selector in ("h1", "li", "td", "pre code.language-py", "strong"):
+        assert await visitor.reply.locator(f".reply-text {selector}").count() > 0, selector
+
+
+async def test_shift_enter_breaks_the_line_and_enter_sends(visitor: Visitor) -> None:
+    await visitor.choose("scripted")
+    field = visitor.page.locator("#message")
+    await field.press_sequentially("one")
+    height = (await field.bounding_box() or {})["height"]
+    await field.press("Shift+Enter")
+    await field.press_sequentially("two")
+    assert (await field.bounding_box() or {})["height"] > height
+    await field.press("Enter")
+    await visitor.sees_end()
+    assert (await visitor.stored())[0]["content"] == "one\ntwo"
+    assert await field.evaluate("e => e === document.activeElement")
+
+
+async def test_enter_that_takes_a_suggestion_of_an_input_method_does_not_send(
+    visitor: Visitor,
+) -> None:
+    await visitor.page.fill("#message", "ni")
+    await visitor.page.evaluate(
+        """() => document.getElementById("message").dispatchEvent(new KeyboardEvent(
+             "keydown", { key: "Enter", isComposing: true, bubbles: true, cancelable: true }))"""
+    )
+    assert await visitor.page.locator("article").count() == 0
+    assert await visitor.page.input_value("#message") == "ni"
+
+
+async def test_conversations_are_listed_renamed_and_deleted(visitor: Visitor) -> None:
+    await visitor.choose("scripted")
+    for title in ("a first one", "a second one"):
+        await visitor.page.click(".new-button")
+        await visitor.choose("scripted")
+        await visitor.say(title)
+        await visitor.sees_end()
+    rows = visitor.page.locator(".conversation-row")
+
+    async def newest_first() -> bool:
+        return await rows.all_inner_texts() == ["a second one", "a first one"]
+
+    await visitor.until(newest_first, "the list is not newest first")
+    await rows.first.hover()
+    await rows.first.get_by_role("button", name="Rename").click()
+    await visitor.page.fill("#dialog-input", "another name")
+    await visitor.page.press("#dialog-input", "Enter")
+    await visitor.page.locator("#title", has_text="another name").wait_for()
+    await rows.first.hover()
+    await rows.first.get_by_role("button", name="Delete").click()
+    await visitor.page.click("#dialog-confirm")
+    await visitor.page.wait_for_url("**/")
+    assert await rows.all_inner_texts() == ["a first one"]
+    await visitor.reload()
+    await rows.first.wait_for()
+    assert await rows.all_inner_texts() == ["a first one"]
+
+
+async def test_more_conversations_are_loaded_when_asked_for(visitor: Visitor) -> None:
+    await visitor.say("hello")
+    await visitor.sees_end()
+    cookies = await visitor.context.cookies()
+    token = next(cookie["value"] for cookie in cookies if cookie["name"] == "csrftoken")
+    for number in range(34):
+        answer = await visitor.context.request.post(
+            visitor.server.url + "/api/conversations",
+            data={"title": f"number {number}"},
+            headers={"X-CSRFToken": token},
+        )
+        assert answer.status == 201
+    await visitor.reload()
+    rows = visitor.page.locator(".conversation-row")
+    await visitor.page.click("#load-more")
+    await visitor.page.wait_for_selector("#load-more", state="hidden")
+    texts = await rows.all_inner_texts()
+    assert len(texts) == len(set(texts)) == 35
+
+
+async def test_an_unknown_conversation_is_said_to_be_missing(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    await visitor.open("/c/00000000-0000-4000-8000-000000000000")
+    await visitor.page.get_by_text("There is nothing here").wait_for()
+
+
+async def test_a_narrow_screen_scrolls_in_one_direction_only(
+    chromium: Browser, server: Server
+) -> None:
+    visitor = await Visitor.arrive(chromium, server, viewport={"width": 320, "height": 568})
+    wide = "| a | b | c |\n|---|---|---|\n" + f"| {'x' * 60} | y | z |\n\n" + "`" + "w" * 200 + "`"
+    await visitor.play({"text": wide})
+    await visitor.sees_end()
+    overflow = "document.documentElement.scrollWidth > innerWidth"
+    assert not await visitor.page.evaluate(overflow)
+    box = "e => e.scrollWidth > e.clientWidth"
+    assert not await visitor.page.locator("#transcript").evaluate(box)
+    await visitor.page.click("#sidebar-open")
+    await visitor.page.locator(".conversation-row").first.wait_for()
+    await visitor.page.click("#sidebar-close")
+    await visitor.leave()
+    assert visitor.complaints() == []

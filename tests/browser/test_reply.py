@@ -1,0 +1,257 @@
+"""A reply on the page: sent, streamed, stopped, lost and found again."""
+
+import asyncio
+import json
+
+from playwright.async_api import Browser
+
+from tests.browser.visitor import Visitor
+from tests.integration.databases import count
+from tests.integration.servers import Server
+
+WORDS = {"text": "the line holds in every sea ", "repeat": 40, "pause_ms": 20}
+TOLD = "the line holds in every sea " * 40
+
+
+async def test_a_reply_streams_to_its_end_and_equals_what_is_stored(visitor: Visitor) -> None:
+    await visitor.play(WORDS)
+    await visitor.sees("the line holds")
+    assert await visitor.reply.get_attribute("data-status") == "running"
+    await visitor.sees_end()
+    await visitor.shows_what_is_stored()
+    assert (await visitor.text()).split() == TOLD.split()
+
+
+async def test_the_question_and_a_waiting_reply_are_shown_before_the_server_answers(
+    visitor: Visitor,
+) -> None:
+    await visitor.page.route("**/api/conversations", lambda route: asyncio.sleep(0))
+    await visitor.say("Is anybody there?")
+    await visitor.page.locator("article.question", has_text="anybody").wait_for(timeout=1000)
+    assert await visitor.reply.get_attribute("data-status") == "running"
+    assert await visitor.page.is_visible("#stop")
+    await visitor.page.unroute("**/api/conversations")
+
+
+async def test_looking_creates_nothing(visitor: Visitor) -> None:
+    await visitor.page.wait_for_load_state("networkidle")
+    assert count(visitor.server.database, "auth_user") == 0
+
+
+async def test_stop_keeps_the_text_so_far(visitor: Visitor) -> None:
+    await visitor.play({"text": "as far as this"}, {"gate": "never"}, {"text": " and beyond"})
+    await visitor.sees("as far as this")
+    await visitor.page.click("#stop")
+    await visitor.sees_end("stopped")
+    assert await visitor.text() == "as far as this"
+    assert "Stopped." in await visitor.reply.inner_text()
+    await visitor.shows_what_is_stored()
+
+
+async def test_escape_stops_before_the_first_token(visitor: Visitor) -> None:
+    await visitor.play({"gate": "never"}, {"text": "unsaid"})
+    await visitor.page.wait_for_selector("#stop:visible")
+    await visitor.page.keyboard.press("Escape")
+    await visitor.sees_end("stopped")
+    assert await visitor.text() == ""
+
+
+async def test_a_reload_in_mid_reply_goes_on_by_itself(visitor: Visitor) -> None:
+    await visitor.play({"text": "before the reload "}, {"gate": "go"}, WORDS)
+    await visitor.sees("before the reload")
+    await visitor.reload()
+    await visitor.sees("before the reload")
+    visitor.server.open_gate("go")
+    await visitor.sees("every sea")
+    for _ in range(3):
+        before = await visitor.text()
+        await visitor.reload()
+        await visitor.sees(before)
+    await visitor.sees_end()
+    await visitor.shows_what_is_stored()
+
+
+async def test_a_killed_server_costs_no_text_that_was_seen(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    await visitor.play(WORDS | {"repeat": 400})
+    await visitor.sees("every sea the line")
+    visitor.server.kill()
+    seen = await visitor.text()
+    await visitor.page.wait_for_selector("#status-line:has-text('Reconnecting')")
+    await visitor.server.restart()
+    await visitor.sees_end("interrupted")
+    assert (await visitor.text()).startswith(seen)
+    assert "server went down" in await visitor.reply.inner_text()
+    await visitor.shows_what_is_stored()
+
+
+async def test_a_cut_reply_is_continued_as_one(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    await visitor.play({"text": "first half "}, {"gate": "go"}, {"text": "second half"})
+    await visitor.sees("first half")
+    visitor.server.kill()
+    visitor.server.open_gate("go")
+    await visitor.server.restart()
+    await visitor.sees_end("interrupted")
+    await visitor.page.click("button:has-text('Continue')")
+    await visitor.sees_end("completed")
+    assert await visitor.text() == "first half second half"
+    await visitor.shows_what_is_stored()
+    assert len(await visitor.stored()) == 2
+
+
+async def test_three_seconds_offline_in_mid_reply_lose_and_double_nothing(
+    visitor: Visitor,
+) -> None:
+    visitor.network_may_fail = True
+    await visitor.play(WORDS | {"repeat": 200})
+    await visitor.sees("every sea the line")
+    await visitor.context.set_offline(True)
+    await visitor.page.wait_for_selector("#status-line:has-text('offline')")
+    await asyncio.sleep(3)  # the length of the outage, not a wait for something
+    await visitor.context.set_offline(False)
+    await visitor.sees_end()
+    await visitor.shows_what_is_stored()
+
+
+async def test_a_message_sent_while_the_server_is_down_arrives_once(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    await visitor.play({"text": "first"})
+    await visitor.sees_end()
+    visitor.server.kill()
+    await visitor.play({"text": "second"})
+    await visitor.page.wait_for_selector("#status-line:has-text('Not sent yet')")
+    await visitor.server.restart()
+    await visitor.sees("second")
+    await visitor.sees_end()
+    assert [m["role"] for m in await visitor.stored()] == ["user", "assistant"] * 2
+
+
+async def test_a_torn_answer_to_a_start_makes_no_second_reply(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    attempts = []
+
+    async def tear(route: object, request: object) -> None:
+        # The server takes the first attempt; its answer never reaches the page.
+        attempts.append(request.post_data)  # type: ignore[attr-defined]
+        if len(attempts) == 1:
+            path = f"{visitor.server.url}/api/conversations/{visitor.conversation}/messages"
+            body = json.loads(attempts[0])
+            cookies = await visitor.context.cookies()
+            token = next(c["value"] for c in cookies if c["name"] == "csrftoken")
+            await visitor.context.request.post(path, data=body, headers={"X-CSRFToken": token})
+            await route.abort("connectionreset")  # type: ignore[attr-defined]
+        else:
+            await route.continue_()  # type: ignore[attr-defined]
+
+    await visitor.page.route(
+        "**/messages", lambda r, q: tear(r, q) if q.method == "POST" else r.continue_()
+    )
+    await visitor.play({"text": "said once"})
+    await visitor.sees("said once")
+    await visitor.sees_end()
+    assert len(attempts) == 2
+    assert attempts[0] == attempts[1]
+    assert [m["role"] for m in await visitor.stored()] == ["user", "assistant"]
+
+
+async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visitor) -> None:
+    await visitor.play({"text": "here "}, {"gate": "go"}, {"text": "and there"})
+    await visitor.sees("here")
+    first = visitor.conversation
+    await visitor.page.click(".new-button")
+    await visitor.play({"text": "another harbour"})
+    await visitor.sees_end()
+    await visitor.page.click(f"a[href='/c/{first}']")
+    await visitor.sees("here")
+    assert await visitor.page.is_visible("#stop")
+    visitor.server.open_gate("go")
+    await visitor.sees("here and there")
+    await visitor.sees_end()
+    await visitor.page.go_back()
+    await visitor.sees("another harbour")
+
+
+async def test_a_second_tab_shows_the_same_reply(chromium: Browser, visitor: Visitor) -> None:
+    await visitor.play({"text": "for both "}, {"gate": "go"}, {"text": "tabs"})
+    await visitor.sees("for both")
+    other = await visitor.context.new_page()
+    await other.goto(visitor.page.url)
+    visitor.server.open_gate("go")
+    for page in (visitor.page, other):
+        await page.wait_for_selector(
+            "article.reply[data-status=completed]:has-text('for both tabs')"
+        )
+
+
+async def test_regenerate_asks_the_same_question_again(visitor: Visitor) -> None:
+    await visitor.play({"text": "an answer"})
+    await visitor.sees_end()
+    first = await visitor.reply.get_attribute("data-message")
+    await visitor.page.click("button:has-text('Regenerate')")
+    await visitor.sees("an answer")
+    await visitor.sees_end()
+    assert await visitor.reply.get_attribute("data-message") != first
+    assert await visitor.page.locator("article").count() == 2
+    assert [m["role"] for m in await visitor.stored()] == ["user", "assistant", "assistant"]
+
+
+async def test_a_failure_is_said_in_words_and_can_be_tried_again(visitor: Visitor) -> None:
+    await visitor.play({"fail": "upstream_unreachable"})
+    await visitor.sees_end("failed")
+    assert "could not be reached" in await visitor.reply.inner_text()
+    assert await visitor.page.is_visible("button:has-text('Try again')")
+
+
+async def test_a_refused_message_goes_back_to_the_composer(visitor: Visitor) -> None:
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    too_long = "x" * 200_001
+    await visitor.say(too_long)
+    await visitor.page.wait_for_selector("#alert:visible")
+    assert await visitor.page.input_value("#message") == too_long
+    assert await visitor.page.locator("article").count() == 2
+
+
+async def test_reasoning_is_folded_away(visitor: Visitor) -> None:
+    await visitor.play({"reasoning": "let me think"}, {"text": "done"})
+    await visitor.sees_end()
+    assert await visitor.text() == "done"
+    reasoning = visitor.reply.locator("details.reasoning")
+    assert "let me think" in str(await reasoning.text_content())
+    assert await reasoning.get_attribute("open") is None
+
+
+async def test_a_server_that_restarts_in_good_order_is_waited_for(visitor: Visitor) -> None:
+    visitor.network_may_fail = True
+    await visitor.play({"text": "steady "}, {"gate": "go"}, {"text": "as it goes"})
+    await visitor.sees("steady")
+    await visitor.server.terminate()
+    await visitor.server.restart()
+    await visitor.sees_end("interrupted")
+    await visitor.shows_what_is_stored()
+
+
+async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:
+    long = {"text": "a line of its own\n\n", "repeat": 60}
+    await visitor.play(long, {"gate": "go"}, long)
+    await visitor.sees("own")
+    viewport = visitor.page.locator("#transcript")
+    at_end = "e => e.scrollHeight - e.scrollTop - e.clientHeight < 4"
+    await visitor.until(lambda: viewport.evaluate(at_end), "the page did not follow the text")
+    await viewport.evaluate("e => (e.scrollTop = 100)")
+    await visitor.page.wait_for_selector("#jump:visible")
+    visitor.server.open_gate("go")
+    await visitor.sees_end()
+    assert await viewport.evaluate("e => e.scrollTop") == 100
+    await visitor.page.click("#jump")
+    await visitor.until(lambda: viewport.evaluate(at_end), "the button did not lead to the end")
+    assert not await visitor.page.is_visible("#jump")
+
+
+async def test_the_server_logs_no_error_for_all_this(visitor: Visitor, server: Server) -> None:
+    await visitor.play(WORDS)
+    await visitor.sees("every sea")
+    await visitor.reload()
+    await visitor.sees_end()
+    assert server.errors() == []

@@ -1,0 +1,156 @@
+"""A person at the page: what they do, what they see, and what their browser complains about."""
+
+import json
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+
+from tests.integration.servers import Server, eventually
+
+RECORDER = """
+window.breaches = [];
+addEventListener("securitypolicyviolation", (event) =>
+  breaches.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+const seen = new Map();
+function look() {
+  for (const reply of document.querySelectorAll("article.reply")) {
+    const id = reply.dataset.message;
+    const text = reply.querySelector(".reply-text").textContent.trim();
+    const before = seen.get(id) ?? "";
+    if (!text.startsWith(before)) breaches.push(`text went from ${before} to ${text}`);
+    seen.set(id, text);
+  }
+}
+if (location.protocol.startsWith("http")) {
+  new MutationObserver(look).observe(document, {
+    subtree: true, childList: true, characterData: true,
+  });
+}
+"""
+"""Notes every moment at which the text of a reply is not a continuation of what it was."""
+
+
+@dataclass
+class Visitor:
+    """One person, one browser profile, one tab."""
+
+    server: Server
+    context: BrowserContext
+    page: Page
+    errors: list[str] = field(default_factory=list)
+    breaches: list[str] = field(default_factory=list)
+    network_may_fail: bool = False
+    """Set where the test takes the server or the network away."""
+
+    @classmethod
+    async def arrive(cls, browser: Browser, server: Server, **options: Any) -> "Visitor":
+        """Open the page with a fresh profile."""
+        options = {"viewport": {"width": 1280, "height": 800}} | options
+        context = await browser.new_context(**options)
+        await context.add_init_script(RECORDER)
+        page = await context.new_page()
+        page.set_default_timeout(20_000)
+        visitor = cls(server, context, page)
+        page.on("console", visitor._hear)
+        page.on("pageerror", lambda error: visitor.errors.append(f"error: {error}"))
+        await visitor.open("/")
+        return visitor
+
+    async def open(self, path: str) -> None:
+        """Go to an address and wait until the page works."""
+        await self.page.goto(self.server.url + path)
+        await self.page.wait_for_selector("#model option[value=scripted]", state="attached")
+
+    async def reload(self) -> None:
+        """Load the page again, as a person does."""
+        await self._keep_breaches()
+        await self.page.reload()
+        await self.page.wait_for_selector("#model option[value=scripted]", state="attached")
+
+    async def leave(self) -> None:
+        await self._keep_breaches()
+        await self.context.close()
+
+    def complaints(self) -> list[str]:
+        """Everything that should not have happened so far."""
+        return self.errors + self.breaches
+
+    async def choose(self, model: str) -> None:
+        await self.page.select_option("#model", model)
+
+    async def say(self, text: str) -> None:
+        """Write a message and press Enter."""
+        await self.page.fill("#message", text)
+        await self.page.press("#message", "Enter")
+
+    async def play(self, *steps: dict[str, Any]) -> None:
+        """Ask the scripted model to play these steps."""
+        await self.choose("scripted")
+        await self.say(json.dumps({"steps": steps}))
+
+    @property
+    def reply(self) -> Locator:
+        """The last reply."""
+        return self.page.locator("article.reply").last
+
+    async def text(self) -> str:
+        """The text of the last reply, as it is shown."""
+        return str(await self.reply.locator(".reply-text").text_content() or "").strip()
+
+    async def sees(self, text: str, seconds: float = 15.0) -> None:
+        """Wait until the last reply shows a text."""
+
+        async def shown() -> bool:
+            return text in await self.text()
+
+        await self.until(shown, f"{text!r} is not shown", seconds)
+
+    async def sees_end(self, status: str = "completed", seconds: float = 25.0) -> None:
+        """Wait until the last reply shows its end."""
+
+        async def over() -> bool:
+            found = await self.reply.get_attribute("data-status")
+            return found == status and await self.page.is_visible("#send")
+
+        await self.until(over, f"the reply is not {status}", seconds)
+
+    async def until(
+        self, claim: Callable[[], Awaitable[object]], message: str, seconds: float = 15.0
+    ) -> None:
+        await eventually(claim, seconds, message, every_seconds=0.03)
+
+    @property
+    def conversation(self) -> str:
+        """The id of the open conversation, from the address."""
+        return self.page.url.rpartition("/c/")[2]
+
+    async def stored(self, conversation: str = "") -> list[dict[str, Any]]:
+        """Every message of the conversation, as the API gives it to this person."""
+        path = f"/api/conversations/{conversation or self.conversation}/messages"
+        answer = await self.context.request.get(self.server.url + path)
+        assert answer.ok, await answer.text()
+        messages: list[dict[str, Any]] = (await answer.json())["messages"]
+        return messages
+
+    async def stored_reply(self) -> dict[str, Any]:
+        """The newest reply, settled or not."""
+        return [m for m in await self.stored() if m["role"] == "assistant"][-1]
+
+    async def shows_what_is_stored(self) -> None:
+        """Compare the last reply with the API, word by word."""
+        stored = await self.stored_reply()
+        assert stored["status"] != "running"
+        assert (await self.text()).split() == stored["content"].split()
+
+    async def _keep_breaches(self) -> None:
+        self.breaches += await self.page.evaluate("window.breaches ?? []")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type not in ("error", "warning"):
+            return
+        if self.network_may_fail and "Failed to load resource" in message.text:
+            return
+        self.errors.append(f"{message.type}: {message.text} {time.monotonic():.2f}")
