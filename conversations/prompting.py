@@ -52,7 +52,7 @@ def build(
     room = model.context_tokens - _reply_room(model, max_output_tokens) - _cost(head)
     return Prompt(
         model=model.upstream_name,
-        messages=tuple(head + _joined(_newest(turns, room))),
+        messages=tuple(_joined(head + _newest(turns, room))),
         temperature=temperature,
         max_output_tokens=max_output_tokens,
     )

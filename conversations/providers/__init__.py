@@ -1,5 +1,6 @@
 """The providers named in `settings.CHAT_PROVIDERS`, by alias; the models they offer, by id."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -50,12 +51,14 @@ class ProviderHandler:
         return self._offered()[model_id]
 
     async def aclose(self) -> None:
-        """Close every provider that was made."""
+        """Close every provider that was made, then raise the first error of one, if any."""
         with self._lock:
             made = list(self._made.values())
             self.forget()
-        for provider in made:
-            await provider.aclose()
+        closing = (provider.aclose() for provider in made)
+        for failed in await asyncio.gather(*closing, return_exceptions=True):
+            if failed is not None:
+                raise failed
 
     def forget(self) -> None:
         """Read the settings anew at the next use."""

@@ -18,7 +18,7 @@ from conversations.providers.openai import body_of, client_of
 from conversations.providers.types import Model, Prompt, PromptMessage
 from streaming.source import Item, Progress, Source, SourceFailed, Text
 
-_SIGN_SECONDS = 3.0
+_SIGN_SECONDS = 1.0
 _MAX_OUTPUT_TOKENS = 768  # so small a model may repeat itself for ever
 _TEMPERATURE = 0.2
 # The one that comes with the model's template makes it answer in French.
