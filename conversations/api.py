@@ -9,9 +9,10 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
-from ninja import Field, NinjaAPI, Schema
+from ninja import NinjaAPI
 from ninja.parser import Parser
 from ninja.responses import Status
+from pydantic import BaseModel, Field
 
 from conversations import conversing, errors, replies
 from conversations.accounts import signed_in
@@ -68,14 +69,14 @@ api = NinjaAPI(
 errors.install(api)
 
 
-class SettingsBody(Schema):
+class SettingsBody(BaseModel):
     """How replies of a conversation are made."""
 
     temperature: float | None = Field(None, ge=0, le=2)
     max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
 
 
-class ConversationBody(Schema):
+class ConversationBody(BaseModel):
     """A new conversation."""
 
     id: Id | None = None
@@ -85,7 +86,7 @@ class ConversationBody(Schema):
     settings: SettingsBody | None = None
 
 
-class ConversationChange(Schema):
+class ConversationChange(BaseModel):
     """What may change; what is left out stays."""
 
     title: StorableText | None = Field(None, max_length=200)

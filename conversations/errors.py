@@ -48,7 +48,9 @@ def _answer(request: HttpRequest, error: Any) -> HttpResponse:
         case AuthenticationError():
             return respond(NotSignedIn())
         case HttpError():
-            return respond(BadJson())
+            # ninja wraps whatever its parser raised.
+            cause = error.__cause__ or error.__context__
+            return respond(cause if isinstance(cause, ChatError) else BadJson())
         case Http404():
             return respond(NotFound())
     logger.warning("A request found storage unavailable: %s", type(error).__name__)

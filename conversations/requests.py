@@ -5,8 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from ninja import Field, Schema
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from streaming.transcript import is_storable
 
@@ -37,7 +36,7 @@ Content = Annotated[StorableText, AfterValidator(_said), Field(max_length=CONTEN
 Id = Annotated[UUID, BeforeValidator(_written_id)]
 
 
-class StartBody(Schema):
+class StartBody(BaseModel):
     """What every start may say."""
 
     reply_id: Id | None = Field(None, description="Chosen by the client: a repeat attaches.")

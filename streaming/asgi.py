@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import gc
 import logging
 import signal
 import sys
@@ -63,6 +64,10 @@ class Server:
             return
         self._loop = asyncio.get_running_loop()
         workers.current()
+        # What is loaded now stays: full collections need not walk it again (a third of a second
+        # each, in the middle of somebody's stream).
+        gc.collect()
+        gc.freeze()
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._chain(number)

@@ -197,7 +197,15 @@ class RunConsumer(AsyncWebsocketConsumer):
             )
         except BadCursor:
             message = "The cursor is malformed or lies beyond the end."
-            self.say_error(command.ref, "bad_cursor", message, run_id=str(command.run_id))
+            end = await self._end(command.run_id)
+            self.say_error(
+                command.ref, "bad_cursor", message, run_id=str(command.run_id), cursor=end
+            )
+
+    async def _end(self, run_id: UUID) -> str | None:
+        """Name the real end, to someone who may know it."""
+        feed = await workers.current().feed(run_id) if await self.may_follow(run_id) else None
+        return None if feed is None else str(feed.transcript.end)
 
     async def _send_forever(self) -> None:
         checked_at = time.monotonic()

@@ -75,12 +75,23 @@ class Follower:
         row, found = await threads.read(_open, run_id)
         if row is None:
             recorded = await threads.read(recorder().load, run_id)
-            return None if recorded is None else _settled(run_id, recorded)
-        run = FollowedRun(run_id, row.about, on_disconnect=row.on_disconnect)
-        run.take(found.pieces)
-        if run.on_disconnect == "stop":
+            if recorded is not None:
+                return _settled(run_id, recorded)
+            # Gone; or re-opened between the two reads.
+            row, found = await threads.read(_open, run_id)
+            if row is None:
+                return None
+        if row.on_disconnect == "stop":
             await threads.write(_watch, [run_id])
-        self._runs[run_id] = run
+        return self._followed(row, found.pieces)
+
+    def _followed(self, row: Run, pieces: Iterable[Piece]) -> FollowedRun:
+        """Return the one feed that the poller keeps for a run, however many asked at once."""
+        run = self._runs.get(row.id)
+        if run is None or run.lost or run.ended is not None:
+            run = FollowedRun(row.id, row.about, on_disconnect=row.on_disconnect)
+            self._runs[row.id] = run
+        run.take(pieces)
         if self._task is None or self._task.done():
             self._task = spawn(self._poll_while_read(), name="follower")
         return run
@@ -117,8 +128,11 @@ class Follower:
     async def _finish(self, run: FollowedRun) -> None:
         """Give the readers the end of a run whose row is gone; one load serves them all."""
         recorded = await threads.read(recorder().load, run.run_id)
+        reopened = recorded is None and (await threads.read(_open, run.run_id))[0] is not None
         self._drop(run)
-        if recorded is None:
+        if reopened:
+            run.lose()
+        elif recorded is None:
             run.end(Ended.of(stopped("deleted"), run.transcript.stored()))
         else:
             run.transcript = Transcript(recorded.parts)

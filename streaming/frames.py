@@ -62,7 +62,7 @@ def decode_object(text: str) -> dict[str, Any]:
     """
     try:
         value = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise BadFrame("The message is not JSON.") from error
     if not isinstance(value, dict) or not isinstance(value.get("type"), str):
         raise BadFrame("The message is not an object with a type.", code="invalid_field")

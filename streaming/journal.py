@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from streaming import statements, threads
 from streaming.conf import conf
@@ -30,7 +30,7 @@ _LONGEST_RETRY_SECONDS = 2.0
 class Journal:
     """Commits the pending text of all live runs of this process, then publishes it."""
 
-    def __init__(self, worker_id: UUID, *, on_fenced: Callable[[], None]) -> None:
+    def __init__(self, worker_id: UUID, *, on_fenced: Callable[[UUID], None]) -> None:
         self._worker_id = worker_id
         self._on_fenced = on_fenced
         self._dirty: dict[UUID, LiveRun] = {}
@@ -71,7 +71,7 @@ class Journal:
             self._work.clear()
             while self._dirty:
                 started = time.monotonic()
-                await self._commit(self._freeze())
+                await self._commit(self._worker_id, self._freeze())
                 self.commits += 1
                 self.commit_seconds += time.monotonic() - started
                 await asyncio.sleep(_pause_seconds())
@@ -87,39 +87,43 @@ class Journal:
                 size += len(piece.text)
         return rows
 
-    async def _commit(self, rows: list[Row]) -> None:
-        """Commit frozen rows, unchanged, until their fate is known; then publish."""
+    async def _commit(self, worker_id: UUID, rows: list[Row]) -> None:
+        """Commit frozen rows, unchanged, until their fate is known; then publish.
+
+        Args:
+            worker_id: who froze them: a worker that is registered anew may not write them.
+        """
         try:
-            await self._retry(rows)
+            await self._retry(worker_id, rows)
         except Fenced:
-            self._on_fenced()
-        except DatabaseError:
+            self._on_fenced(worker_id)
+        except Exception:  # whatever is wrong with one run's text, the other runs go on
             logger.exception("A batch of %d fragments was refused; trying run by run", len(rows))
-            await self._commit_apart(rows)
+            await self._commit_apart(worker_id, rows)
         else:
             self._publish(self._in_flight)
         self._in_flight.clear()
         self._committed.set()
         self._committed = asyncio.Event()
 
-    async def _commit_apart(self, rows: list[Row]) -> None:
+    async def _commit_apart(self, worker_id: UUID, rows: list[Row]) -> None:
         for run_id, run in list(self._in_flight.items()):
             try:
-                await self._retry([row for row in rows if row.run_id == run_id])
+                await self._retry(worker_id, [row for row in rows if row.run_id == run_id])
             except Fenced:
-                self._on_fenced()
+                self._on_fenced(worker_id)
                 return
-            except DatabaseError:
+            except Exception:
                 logger.exception("Fragments of run %s were refused", run_id)
                 run.refuse_text()
             else:
                 self._publish({run_id: run})
 
-    async def _retry(self, rows: list[Row]) -> None:
+    async def _retry(self, worker_id: UUID, rows: list[Row]) -> None:
         delay = _FIRST_RETRY_SECONDS
         while True:
             try:
-                await threads.write_journal(statements.append, self._worker_id, rows)
+                await threads.write_journal(statements.append, worker_id, rows)
             except (OperationalError, InterfaceError) as error:
                 if self.failing_since is None:
                     self.failing_since = time.monotonic()

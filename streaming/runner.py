@@ -78,6 +78,12 @@ class LiveRun(Feed):
             if self._pump is not None:
                 self._pump.cancel()
 
+    def stop(self, reason: str) -> None:
+        """End the run as a person's wish; the text that no commit was tried for goes."""
+        if self.outcome is None:
+            self.transcript.drop_unfrozen()
+            self.decide(stopped(reason))
+
     def refuse_text(self) -> None:
         """End the run because storage does not take its text."""
         self.transcript.drop_pending()
@@ -98,9 +104,13 @@ class LiveRun(Feed):
             if not self.lost:
                 await self._settle(outcome)
         except Fenced:
-            self.lose()
+            pass  # its readers find it where it is now
         finally:
-            self._worker.runs.pop(self.run_id, None)
+            if self._worker.runs.get(self.run_id) is self:
+                # A reply that was re-opened this instant has another run under its id.
+                del self._worker.runs[self.run_id]
+            if self.ended is None:
+                self.lose()
             self.settled.set()
 
     async def _produce(self, source: Source) -> Outcome:
@@ -143,6 +153,8 @@ class LiveRun(Feed):
                     raise SourceFailed("upstream_incomplete") from None
                 finally:
                     self.awaiting_since = None
+                if self.outcome is not None:
+                    return self.outcome  # a source that outlives its cancellation adds nothing
                 outcome = self._take(item)
                 if outcome is not None:
                     self.transcript.flush()
@@ -206,6 +218,5 @@ def stop(worker: "LocalWorker", run_id: UUID, *, reason: str = "user") -> bool:
     run = worker.runs.get(run_id)
     if run is None:
         return False
-    run.transcript.drop_unfrozen()
-    run.decide(stopped(reason))
+    run.stop(reason)
     return True

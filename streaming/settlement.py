@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
 from streaming import statements, threads
 from streaming.events import Ended
@@ -61,7 +61,7 @@ async def settle(ends: Sequence[End]) -> Sequence[Settled | Exception]:
             )
         except (OperationalError, InterfaceError) as error:
             logger.warning("Settling waits for storage: %s", type(error).__name__)
-        except DatabaseError as error:
+        except Exception as error:  # one run's end must not cost the others theirs
             if len(ends) > 1:
                 return [(await settle([end]))[0] for end in ends]
             if ends[0].outcome == failed("internal"):

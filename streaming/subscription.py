@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
 from streaming import threads
@@ -15,11 +16,14 @@ from streaming.cursor import START, Cursor
 from streaming.events import Delta, Ended, Event, Ping, Started, State
 from streaming.feed import Feed
 from streaming.models import Run
+from streaming.outcome import stopped
 
 if TYPE_CHECKING:
     from streaming.workers import LocalWorker
 
 logger = logging.getLogger(__name__)
+
+_REOPEN_SECONDS = 0.5
 
 
 class NoSuchRun(LookupError):
@@ -49,6 +53,7 @@ class Subscription:
         self._timer_due = 0.0
         self._started = False
         self._closing = False
+        self._closed = False
         self.next_ping = time.monotonic() + conf().heartbeat_seconds
         """Monotonic time of the next sign of life."""
         self.cursor = after
@@ -108,6 +113,7 @@ class Subscription:
 
     def close(self) -> None:
         """Leave the run; harmless when repeated."""
+        self._closed = True
         self._feed.detach(self)
         self.worker.subscriptions.discard(self)
         if self._timer is not None:
@@ -156,15 +162,19 @@ class Subscription:
         self.wake()
 
     async def reopen(self) -> None:
-        """Go on with a run that moved: follow it where it is now.
-
-        Raises:
-            NoSuchRun: it is gone.
-        """
-        self._feed.detach(self)
-        feed = await self.worker.feed(self.run_id)
+        """Go on with a run that moved: follow it where it is now, or try again soon."""
+        try:
+            feed = await self.worker.feed(self.run_id)
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("A reader waits for storage: %s", type(error).__name__)
+            asyncio.get_running_loop().call_later(_REOPEN_SECONDS, self.wake)
+            return
+        if self._closed:
+            return
         if feed is None:
-            raise NoSuchRun(self.run_id)
+            feed = Feed(self.run_id, self._feed.about, self._feed.transcript)
+            feed.ended = Ended.of(stopped("deleted"), feed.transcript.stored())
+        self._feed.detach(self)
         self._feed = feed
         feed.attach(self)
 

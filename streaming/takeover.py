@@ -2,6 +2,7 @@
 
 import os
 import socket
+from collections.abc import Collection
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -26,8 +27,10 @@ class Seen(NamedTuple):
 
 
 def register(worker_id: UUID) -> None:
-    """Enter this process among the workers."""
-    Worker.objects.create(id=worker_id, host=socket.gethostname()[:255], pid=os.getpid())
+    """Enter this process among the workers; a repeat after an unknown commit is harmless."""
+    Worker.objects.get_or_create(
+        id=worker_id, defaults={"host": socket.gethostname()[:255], "pid": os.getpid()}
+    )
 
 
 def raise_beat(worker_id: UUID) -> None:
@@ -78,10 +81,14 @@ def settle_orphans() -> list[UUID]:
     return settled
 
 
-def settle_unheld(worker_id: UUID, held: frozenset[UUID]) -> list[UUID]:
-    """Settle rows of this worker that it does not produce: a start that was cut half-way."""
+def settle_unheld(worker_id: UUID, held: Collection[UUID]) -> list[UUID]:
+    """Settle rows of this worker that it does not produce: a start that was cut half-way.
+
+    Args:
+        held: the worker's runs as they are now: this call may have waited long for storage.
+    """
     rows = Run.objects.owned_by(worker_id).filter(started_at__lt=Now() - _UNHELD_AFTER)
-    return _settle_lost(rows.exclude(id__in=held))
+    return _settle_lost(rows, held)
 
 
 def to_end(worker_id: UUID) -> list[tuple[UUID, bool]]:
@@ -96,8 +103,9 @@ def watched(run_ids: list[UUID]) -> set[UUID]:
     return set(rows.values_list("id", flat=True))
 
 
-def _settle_lost(rows: QuerySet[Run]) -> list[UUID]:
+def _settle_lost(rows: QuerySet[Run], held: Collection[UUID] = ()) -> list[UUID]:
     with transaction.atomic():
+        rows = rows.exclude(id__in=list(held))
         runs = rows.select_for_update(skip_locked=_can_skip())[:MOST_AT_ONCE]
         lost = interrupted("worker_lost")
         ends = [(run, End(run.worker_id, run.id, run.claim, lost)) for run in runs]

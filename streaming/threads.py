@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
 from functools import lru_cache, partial
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from django.db import connection, connections
 T = TypeVar("T")
 
 _IDLE_CHECK_SECONDS = 1.0
+_CLOSE_SECONDS = 5.0
 
 
 class ParkableThread(Executor):
@@ -160,6 +162,14 @@ async def close_connections() -> None:
             executors.add(made())
             made.cache_clear()
     for executor in executors:
+        # Each thread has connections of its own: nobody takes a second call before all have one.
+        everyone = threading.Barrier(executor._max_workers)
         for _ in range(executor._max_workers):
-            executor.submit(connections.close_all)
+            executor.submit(_close_own, everyone)
         await asyncio.to_thread(executor.shutdown)
+
+
+def _close_own(everyone: threading.Barrier) -> None:
+    connections.close_all()
+    with suppress(threading.BrokenBarrierError):
+        everyone.wait(_CLOSE_SECONDS)

@@ -17,7 +17,7 @@ from streaming.follower import Follower
 from streaming.gathering import Gatherer
 from streaming.journal import Journal
 from streaming.lockfile import LockFile
-from streaming.outcome import failed, interrupted, stopped
+from streaming.outcome import failed, interrupted
 from streaming.runner import LiveRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
@@ -107,10 +107,11 @@ class LocalWorker:
     async def _beat_forever(self) -> None:
         await self.registered.wait()
         while True:
+            worker_id = self.id
             try:
-                await threads.write_beat(takeover.raise_beat, self.id)
+                await threads.write_beat(takeover.raise_beat, worker_id)
             except Fenced:
-                self._fenced()
+                self._fenced(worker_id)
                 await self.registered.wait()
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("The beat waits for storage: %s", type(error).__name__)
@@ -157,8 +158,7 @@ class LocalWorker:
             await asyncio.sleep(_RECONCILE_SECONDS)
             if not self.registered.is_set():
                 continue
-            held = frozenset(self.runs)
-            await self._quietly(threads.write, takeover.settle_unheld, self.id, held)
+            await self._quietly(threads.write, takeover.settle_unheld, self.id, self.runs)
 
     async def _poll_stops_forever(self) -> None:
         while True:
@@ -169,9 +169,8 @@ class LocalWorker:
                 await self._quietly(threads.read, takeover.to_end, self.id) or ()
             ):
                 run = self.runs.get(run_id)
-                if run is not None and run.outcome is None:
-                    run.transcript.drop_unfrozen()
-                    run.decide(stopped("deleted" if discarded else "user"))
+                if run is not None:
+                    run.stop("deleted" if discarded else "user")
 
     async def _quietly(
         self,
@@ -234,9 +233,13 @@ class LocalWorker:
             elif not run.readers:
                 run.decide(interrupted("client_disconnected"))
 
-    def _fenced(self) -> None:
-        """Stop spending, send the readers to where their runs are now, and register anew."""
-        if not self.registered.is_set():
+    def _fenced(self, worker_id: UUID) -> None:
+        """Stop spending, send the readers to where their runs are now, and register anew.
+
+        Args:
+            worker_id: who was found dead; the news may come late, and more than once.
+        """
+        if worker_id != self.id or not self.registered.is_set():
             return
         logger.warning("Worker %s was declared dead by the others; it registers anew", self.id)
         self.registered.clear()
