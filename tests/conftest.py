@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from streaming import threads, workers
 from streaming.workers import LocalWorker
@@ -17,7 +17,7 @@ SetStreaming = Callable[..., None]
 
 
 @pytest.fixture
-def set_streaming(settings: SettingsWrapper, tmp_path: Path) -> SetStreaming:
+def set_streaming(settings: Settings, tmp_path: Path) -> SetStreaming:
     """Set keys of `STREAMING` for one test; those not named are quick and generous."""
     kept = {
         "RECORDER": "conversations.recorder.MessageRecorder",
@@ -36,7 +36,7 @@ def set_streaming(settings: SettingsWrapper, tmp_path: Path) -> SetStreaming:
 
 
 @pytest.fixture
-def providers(settings: SettingsWrapper, tmp_path: Path) -> Path:
+def providers(settings: Settings, tmp_path: Path) -> Path:
     """Offer the scripted model alone; returns the directory of its gates."""
     gates = tmp_path / "gates"
     gates.mkdir()
@@ -50,7 +50,9 @@ def providers(settings: SettingsWrapper, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def database_threads(transactional_db: None, set_streaming: SetStreaming) -> AsyncIterator[None]:
+async def database_threads(
+    transactional_db: None, set_streaming: SetStreaming
+) -> AsyncIterator[None]:
     """Let a test use the real database threads; their connections are given back."""
     yield
     await threads.close_connections()
@@ -110,4 +112,3 @@ def impatient_database() -> Iterator[None]:
     if connection.vendor == "postgresql":
         connection.close()
         connection.close_pool()
-

@@ -101,7 +101,10 @@ def new_run(
 
 
 async def begin(
-    worker: LocalWorker, source: Tap | Source, *, on_disconnect: Literal["continue", "stop"] = "continue"
+    worker: LocalWorker,
+    source: Tap | Source,
+    *,
+    on_disconnect: Literal["continue", "stop"] = "continue",
 ) -> LiveRun:
     """Start a run of this worker."""
     new = await threads.write(lambda: new_run(worker.id, on_disconnect=on_disconnect))
@@ -122,7 +125,7 @@ async def reply(run_id: UUID) -> Message:
 
 async def stored_text(run_id: UUID) -> str:
     """Return what the journal holds of a run."""
-    parts = await threads.read(statements.stored_parts, run_id)
+    parts = (await threads.read(statements.stored_parts, [run_id]))[run_id]
     return "".join(part.text for part in parts)
 
 
@@ -175,7 +178,9 @@ class Reader:
         return next((event for event in self.events if isinstance(event, Ended)), None)
 
     async def has(self, text: str) -> None:
-        await until(lambda: self._alive() and self.text == text, what=f"{text!r}, got {self.text!r}")
+        await until(
+            lambda: self._alive() and self.text == text, what=f"{text!r}, got {self.text!r}"
+        )
 
     async def end(self) -> Ended:
         """Wait for the end."""
@@ -200,7 +205,9 @@ class Reader:
 
 
 @asynccontextmanager
-async def reading(worker: LocalWorker, run_id: UUID, after: Cursor = START) -> AsyncIterator[Reader]:
+async def reading(
+    worker: LocalWorker, run_id: UUID, after: Cursor = START
+) -> AsyncIterator[Reader]:
     reader = Reader(await subscribe(worker, run_id, after))
     try:
         yield reader
