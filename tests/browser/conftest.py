@@ -1,4 +1,4 @@
-"""Chromium against a real server process; whatever a page reports fails its test."""
+"""Chromium against real server processes; whatever a page complains about fails its test."""
 
 import shutil
 import tempfile
@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
 from tests.browser.visitor import Visitor
 from tests.integration.databases import SQLite
-from tests.integration.fleet import Servers
 from tests.integration.servers import Server
 
 HERE = Path(__file__).parent
@@ -29,23 +29,7 @@ def sqlite() -> Iterator[SQLite]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-@pytest.fixture
-async def servers(sqlite: SQLite, request: pytest.FixtureRequest) -> AsyncIterator[Servers]:
-    found = Servers(sqlite)
-    try:
-        yield found
-    finally:
-        for server in found.started:
-            request.node.add_report_section("call", f"log of {server.kind}", server.log()[-4000:])
-        await found.discard()
-
-
-@pytest.fixture
-async def server(servers: Servers) -> Server:
-    return await servers.start("uvicorn")
-
-
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def chromium() -> AsyncIterator[Browser]:
     program = shutil.which("chromium") or shutil.which("chromium-browser")
     assert program, "no Chromium here; scripts/debian-packages.sh installs it"
@@ -55,9 +39,45 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def lasting_server(sqlite: SQLite) -> AsyncIterator[Server]:
+    server = Server(kind="uvicorn", database=sqlite.new())
+    yield await server.start()
+    server.discard()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(lasting_server: Server, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    """The server that tests share; it stays up."""
+    mark = lasting_server.mark()
+    yield lasting_server
+    request.node.add_report_section("call", "server", lasting_server.log(mark)[-4000:])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def own_server(sqlite: SQLite, request: pytest.FixtureRequest) -> AsyncIterator[Server]:
+    """A server with an empty database, which a test may end and start again."""
+    server = Server(kind="uvicorn", database=sqlite.new())
+    try:
+        yield await server.start()
+    finally:
+        request.node.add_report_section("call", "server", server.log()[-4000:])
+        server.discard()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def visitor(chromium: Browser, server: Server) -> AsyncIterator[Visitor]:
     visitor = await Visitor.arrive(chromium, server)
+    yield visitor
+    await visitor.leave()
+    assert visitor.complaints() == []
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def castaway(chromium: Browser, own_server: Server) -> AsyncIterator[Visitor]:
+    """A visitor of a server that the test may end."""
+    visitor = await Visitor.arrive(chromium, own_server)
+    visitor.may_fail_to_load = True
     yield visitor
     await visitor.leave()
     assert visitor.complaints() == []

@@ -1,9 +1,12 @@
 """The page around the replies: composer, list, narrow screens, hostile text."""
 
+import pytest
 from playwright.async_api import Browser
 
 from tests.browser.visitor import Visitor
 from tests.integration.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 HOSTILE = """Look: <img src=x onerror="window.caught=1"> <script>window.caught=2</script>
 
@@ -118,7 +121,7 @@ async def test_more_conversations_are_loaded_when_asked_for(visitor: Visitor) ->
 
 
 async def test_an_unknown_conversation_is_said_to_be_missing(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
+    visitor.may_fail_to_load = True
     await visitor.open("/c/00000000-0000-4000-8000-000000000000")
     await visitor.page.get_by_text("There is nothing here").wait_for()
 

@@ -3,11 +3,14 @@
 import asyncio
 import json
 
+import pytest
 from playwright.async_api import Browser
 
 from tests.browser.visitor import Visitor
 from tests.integration.databases import count
 from tests.integration.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 WORDS = {"text": "the line holds in every sea ", "repeat": 40, "pause_ms": 20}
 TOLD = "the line holds in every sea " * 40
@@ -33,9 +36,9 @@ async def test_the_question_and_a_waiting_reply_are_shown_before_the_server_answ
     await visitor.page.unroute("**/api/conversations")
 
 
-async def test_looking_creates_nothing(visitor: Visitor) -> None:
-    await visitor.page.wait_for_load_state("networkidle")
-    assert count(visitor.server.database, "auth_user") == 0
+async def test_looking_creates_nothing(castaway: Visitor) -> None:
+    await castaway.page.wait_for_load_state("networkidle")
+    assert count(castaway.server.database, "auth_user") == 0
 
 
 async def test_stop_keeps_the_text_so_far(visitor: Visitor) -> None:
@@ -57,11 +60,11 @@ async def test_escape_stops_before_the_first_token(visitor: Visitor) -> None:
 
 
 async def test_a_reload_in_mid_reply_goes_on_by_itself(visitor: Visitor) -> None:
-    await visitor.play({"text": "before the reload "}, {"gate": "go"}, WORDS)
+    await visitor.play({"text": "before the reload "}, {"gate": visitor.gate}, WORDS)
     await visitor.sees("before the reload")
     await visitor.reload()
     await visitor.sees("before the reload")
-    visitor.server.open_gate("go")
+    visitor.open_gate()
     await visitor.sees("every sea")
     for _ in range(3):
         before = await visitor.text()
@@ -71,39 +74,37 @@ async def test_a_reload_in_mid_reply_goes_on_by_itself(visitor: Visitor) -> None
     await visitor.shows_what_is_stored()
 
 
-async def test_a_killed_server_costs_no_text_that_was_seen(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
-    await visitor.play(WORDS | {"repeat": 400})
-    await visitor.sees("every sea the line")
-    visitor.server.kill()
-    seen = await visitor.text()
-    await visitor.page.wait_for_selector("#status-line:has-text('Reconnecting')")
-    await visitor.server.restart()
-    await visitor.sees_end("interrupted")
-    assert (await visitor.text()).startswith(seen)
-    assert "server went down" in await visitor.reply.inner_text()
-    await visitor.shows_what_is_stored()
+async def test_a_killed_server_costs_no_text_that_was_seen(castaway: Visitor) -> None:
+    await castaway.play(WORDS | {"repeat": 400})
+    await castaway.sees("every sea the line")
+    castaway.server.kill()
+    seen = await castaway.text()
+    await castaway.page.wait_for_selector("#status-line:has-text('Reconnecting')")
+    await castaway.server.restart()
+    await castaway.sees_end("interrupted")
+    assert (await castaway.text()).startswith(seen)
+    assert "server went down" in await castaway.reply.inner_text()
+    await castaway.shows_what_is_stored()
 
 
-async def test_a_cut_reply_is_continued_as_one(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
-    await visitor.play({"text": "first half "}, {"gate": "go"}, {"text": "second half"})
-    await visitor.sees("first half")
-    visitor.server.kill()
-    visitor.server.open_gate("go")
-    await visitor.server.restart()
-    await visitor.sees_end("interrupted")
-    await visitor.page.click("button:has-text('Continue')")
-    await visitor.sees_end("completed")
-    assert await visitor.text() == "first half second half"
-    await visitor.shows_what_is_stored()
-    assert len(await visitor.stored()) == 2
+async def test_a_cut_reply_is_continued_as_one(castaway: Visitor) -> None:
+    await castaway.play({"text": "first half "}, {"gate": castaway.gate}, {"text": "second half"})
+    await castaway.sees("first half")
+    castaway.server.kill()
+    castaway.open_gate()
+    await castaway.server.restart()
+    await castaway.sees_end("interrupted")
+    await castaway.page.click("button:has-text('Continue')")
+    await castaway.sees_end("completed")
+    assert await castaway.text() == "first half second half"
+    await castaway.shows_what_is_stored()
+    assert len(await castaway.stored()) == 2
 
 
 async def test_three_seconds_offline_in_mid_reply_lose_and_double_nothing(
     visitor: Visitor,
 ) -> None:
-    visitor.network_may_fail = True
+    visitor.may_fail_to_load = True
     await visitor.play(WORDS | {"repeat": 200})
     await visitor.sees("every sea the line")
     await visitor.context.set_offline(True)
@@ -114,21 +115,20 @@ async def test_three_seconds_offline_in_mid_reply_lose_and_double_nothing(
     await visitor.shows_what_is_stored()
 
 
-async def test_a_message_sent_while_the_server_is_down_arrives_once(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
-    await visitor.play({"text": "first"})
-    await visitor.sees_end()
-    visitor.server.kill()
-    await visitor.play({"text": "second"})
-    await visitor.page.wait_for_selector("#status-line:has-text('Not sent yet')")
-    await visitor.server.restart()
-    await visitor.sees("second")
-    await visitor.sees_end()
-    assert [m["role"] for m in await visitor.stored()] == ["user", "assistant"] * 2
+async def test_a_message_sent_while_the_server_is_down_arrives_once(castaway: Visitor) -> None:
+    await castaway.play({"text": "first"})
+    await castaway.sees_end()
+    castaway.server.kill()
+    await castaway.play({"text": "second"})
+    await castaway.page.wait_for_selector("#status-line:has-text('Not sent yet')")
+    await castaway.server.restart()
+    await castaway.sees("second")
+    await castaway.sees_end()
+    assert [m["role"] for m in await castaway.stored()] == ["user", "assistant"] * 2
 
 
 async def test_a_torn_answer_to_a_start_makes_no_second_reply(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
+    visitor.may_fail_to_load = True
     attempts = []
 
     async def tear(route: object, request: object) -> None:
@@ -156,7 +156,7 @@ async def test_a_torn_answer_to_a_start_makes_no_second_reply(visitor: Visitor) 
 
 
 async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visitor) -> None:
-    await visitor.play({"text": "here "}, {"gate": "go"}, {"text": "and there"})
+    await visitor.play({"text": "here "}, {"gate": visitor.gate}, {"text": "and there"})
     await visitor.sees("here")
     first = visitor.conversation
     await visitor.page.click(".new-button")
@@ -165,7 +165,7 @@ async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visit
     await visitor.page.click(f"a[href='/c/{first}']")
     await visitor.sees("here")
     assert await visitor.page.is_visible("#stop")
-    visitor.server.open_gate("go")
+    visitor.open_gate()
     await visitor.sees("here and there")
     await visitor.sees_end()
     await visitor.page.go_back()
@@ -173,11 +173,11 @@ async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visit
 
 
 async def test_a_second_tab_shows_the_same_reply(chromium: Browser, visitor: Visitor) -> None:
-    await visitor.play({"text": "for both "}, {"gate": "go"}, {"text": "tabs"})
+    await visitor.play({"text": "for both "}, {"gate": visitor.gate}, {"text": "tabs"})
     await visitor.sees("for both")
     other = await visitor.context.new_page()
     await other.goto(visitor.page.url)
-    visitor.server.open_gate("go")
+    visitor.open_gate()
     for page in (visitor.page, other):
         await page.wait_for_selector(
             "article.reply[data-status=completed]:has-text('for both tabs')"
@@ -206,6 +206,7 @@ async def test_a_failure_is_said_in_words_and_can_be_tried_again(visitor: Visito
 async def test_a_refused_message_goes_back_to_the_composer(visitor: Visitor) -> None:
     await visitor.play({"text": "hello"})
     await visitor.sees_end()
+    visitor.may_fail_to_load = True
     too_long = "x" * 200_001
     await visitor.say(too_long)
     await visitor.page.wait_for_selector("#alert:visible")
@@ -222,26 +223,25 @@ async def test_reasoning_is_folded_away(visitor: Visitor) -> None:
     assert await reasoning.get_attribute("open") is None
 
 
-async def test_a_server_that_restarts_in_good_order_is_waited_for(visitor: Visitor) -> None:
-    visitor.network_may_fail = True
-    await visitor.play({"text": "steady "}, {"gate": "go"}, {"text": "as it goes"})
-    await visitor.sees("steady")
-    await visitor.server.terminate()
-    await visitor.server.restart()
-    await visitor.sees_end("interrupted")
-    await visitor.shows_what_is_stored()
+async def test_a_server_that_restarts_in_good_order_is_waited_for(castaway: Visitor) -> None:
+    await castaway.play({"text": "steady "}, {"gate": castaway.gate}, {"text": "as it goes"})
+    await castaway.sees("steady")
+    await castaway.server.terminate()
+    await castaway.server.restart()
+    await castaway.sees_end("interrupted")
+    await castaway.shows_what_is_stored()
 
 
 async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:
     long = {"text": "a line of its own\n\n", "repeat": 60}
-    await visitor.play(long, {"gate": "go"}, long)
+    await visitor.play(long, {"gate": visitor.gate}, long)
     await visitor.sees("own")
     viewport = visitor.page.locator("#transcript")
     at_end = "e => e.scrollHeight - e.scrollTop - e.clientHeight < 4"
     await visitor.until(lambda: viewport.evaluate(at_end), "the page did not follow the text")
     await viewport.evaluate("e => (e.scrollTop = 100)")
     await visitor.page.wait_for_selector("#jump:visible")
-    visitor.server.open_gate("go")
+    visitor.open_gate()
     await visitor.sees_end()
     assert await viewport.evaluate("e => e.scrollTop") == 100
     await visitor.page.click("#jump")
@@ -250,8 +250,9 @@ async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:
 
 
 async def test_the_server_logs_no_error_for_all_this(visitor: Visitor, server: Server) -> None:
+    mark = server.mark()
     await visitor.play(WORDS)
     await visitor.sees("every sea")
     await visitor.reload()
     await visitor.sees_end()
-    assert server.errors() == []
+    assert server.errors(mark) == []

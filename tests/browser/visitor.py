@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import uuid4
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
 
@@ -42,8 +43,10 @@ class Visitor:
     page: Page
     errors: list[str] = field(default_factory=list)
     breaches: list[str] = field(default_factory=list)
-    network_may_fail: bool = False
-    """Set where the test takes the server or the network away."""
+    may_fail_to_load: bool = False
+    """Set where the test takes the server away, or asks for what is refused."""
+    gate: str = field(default_factory=lambda: f"gate-{uuid4()}")
+    """What a script waits for until `open_gate`."""
 
     @classmethod
     async def arrive(cls, browser: Browser, server: Server, **options: Any) -> "Visitor":
@@ -90,6 +93,10 @@ class Visitor:
         """Ask the scripted model to play these steps."""
         await self.choose("scripted")
         await self.say(json.dumps({"steps": steps}))
+
+    def open_gate(self) -> None:
+        """Let the script go on."""
+        self.server.open_gate(self.gate)
 
     @property
     def reply(self) -> Locator:
@@ -151,6 +158,6 @@ class Visitor:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
-        if self.network_may_fail and "Failed to load resource" in message.text:
+        if self.may_fail_to_load and "Failed to load resource" in message.text:
             return
         self.errors.append(f"{message.type}: {message.text} {time.monotonic():.2f}")
