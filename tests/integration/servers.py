@@ -133,11 +133,11 @@ class Server:
         return self
 
     async def wait_healthy(self, seconds: float = START_SECONDS) -> None:
-        async def answers() -> bool:
+        async def is_healthy() -> bool:
             assert self.alive, f"{self.kind} died at its start:\n{self.log()[-4000:]}"
-            return await _is_healthy(self.port)
+            return await answers(self.port, "/healthz")
 
-        await eventually(answers, seconds, lambda: f"no healthy answer:\n{self.log()[-4000:]}")
+        await eventually(is_healthy, seconds, lambda: f"no healthy answer:\n{self.log()[-4000:]}")
 
     def kill(self) -> None:
         """End the process as a power switch would: SIGKILL, nothing runs afterwards."""
@@ -274,13 +274,15 @@ def copy_of_project(target: Path) -> Path:
     return target
 
 
-async def _is_healthy(port: int) -> bool:
+async def answers(port: int, path: str) -> bool:
+    """Whether a server on this port answers 200 for a path."""
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:
         return False
     try:
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+        writer.write(request.encode())
         async with asyncio.timeout(5):
             return b" 200 " in await reader.readline()
     except (OSError, TimeoutError):

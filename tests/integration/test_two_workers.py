@@ -1,7 +1,7 @@
 """Two server processes on one database: every reader and every button works on either."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -31,21 +31,27 @@ class Pair:
             server.open_gate(name)
 
 
-async def start_pair(servers: Servers, database: str, **env: str) -> Pair:
-    first = servers.prepare("uvicorn", database, env=ENV | env)
-    shared = {"STREAMING_RUN_DIRECTORY": first.environment()["STREAMING_RUN_DIRECTORY"]}
-    second = servers.prepare("uvicorn", database, env=ENV | shared | env)
-    await asyncio.gather(first.start(), second.start())
-    here = await servers.client(first)
-    await here.new_conversation()  # the first unsafe request makes the guest
-    there = here.at(second)
-    servers.clients.append(there)
-    return Pair(first, second, here, there, database)
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
+)
+def both(request: pytest.FixtureRequest) -> Iterator[Pair]:
+    new: Callable[[], str] = request.getfixturevalue(request.param).new
+    found = asyncio.run(_start_pair(new()))
+    yield found
+    found.first.discard()
+    found.second.discard()
 
 
 @pytest.fixture
-async def pair(servers: Servers, database: str) -> AsyncIterator[Pair]:
-    yield await start_pair(servers, database)
+async def pair(both: Pair) -> AsyncIterator[Pair]:
+    """The two workers, whose logs must be quiet after the test."""
+    marks = both.first.mark(), both.second.mark()
+    yield both
+    for client in (both.here, both.there):
+        await client.discard()
+    for server, mark in zip((both.first, both.second), marks, strict=True):
+        assert not server.errors(mark), server.errors(mark)
 
 
 async def test_a_run_is_followed_and_resumed_from_the_other_worker(pair: Pair) -> None:
@@ -71,7 +77,6 @@ async def test_a_run_is_followed_and_resumed_from_the_other_worker(pair: Pair) -
     message = await pair.there.settled(conversation, local.ledger.run_id, 1)
     assert message["content"] == "one " * 50 + "zwei " * 50
     assert not breaches_of_reading(message, [local, remote, resumed])
-    assert not pair.first.errors() and not pair.second.errors()
 
 
 async def test_a_remote_reader_gets_text_while_the_reply_streams(pair: Pair) -> None:
@@ -194,6 +199,16 @@ async def test_a_worker_paused_within_its_lease_goes_on(
     ended = await local.until_ended(10)
     assert (ended["status"], ended["reason"]) == ("completed", "stop")
     assert not second.errors(), second.errors()
+
+
+async def _start_pair(database: str) -> Pair:
+    first = Server(kind="uvicorn", database=database, env=ENV)
+    shared = {"STREAMING_RUN_DIRECTORY": first.environment()["STREAMING_RUN_DIRECTORY"]}
+    second = Server(kind="uvicorn", database=database, env=ENV | shared)
+    await asyncio.gather(first.start(), second.start())
+    here = await Client.sign_in(first)
+    await here.new_conversation()  # the first unsafe request makes the guest
+    return Pair(first, second, here, here.at(second), database)
 
 
 def _lease() -> dict[str, str]:

@@ -19,7 +19,7 @@ ROUNDS = 5
 SETTLED_SECONDS = 5.0
 SLACK = 2
 GROWTH = 1.05
-STEPS = [{"text": "seen "}, {"repeat": 10_000, "text": "tick ", "pause_ms": 250}]
+STEPS = [{"text": "seen "}, {"repeat": 10_000, "text": "tick ", "pause_ms": 1000}]
 ENV = {
     "STREAMING_DISCONNECT_GRACE_SECONDS": "0",
     "STREAMING_RUNS_PER_WORKER": "0",
