@@ -41,7 +41,7 @@ build_root() {
     [ ! -x "$ROOT/usr/bin/git" ] || return 0
     # shellcheck disable=SC2046
     debootstrap --variant=minbase \
-        --include=git,make,python3-venv,ca-certificates,curl,libstdc++6 \
+        --include=git,make,python3-venv,ca-certificates,curl \
         "$SUITE" "$ROOT" $(mirror) >"$ROOT.log" 2>&1 || { tail "$ROOT.log"; fail debootstrap; }
     rm -f "$ROOT.log"
 }
@@ -175,7 +175,7 @@ walk_run() {
     wait_until_it_answers 600
     echo "serves after $((SECONDS - began)) s"
     cat "$ROOT/tmp/run.log"
-    chat || fail "the chat"
+    chat || { cat "$ROOT/tmp/run.log"; fail "the chat"; }
     interrupt
 
     say "make run once more, without a network"
@@ -190,7 +190,7 @@ walk_again() {
     start
     wait_until_it_answers 5
     echo "serves after $((($(date +%s%N) - began) / 1000000)) ms"
-    chat || fail "the chat"
+    chat || { cat "$ROOT/tmp/run.log"; fail "the chat"; }
     interrupt
 }
 
