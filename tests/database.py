@@ -41,6 +41,7 @@ def pytest_load_initial_conftests(
     directory = Path(tempfile.mkdtemp(prefix="holdfast-tests-"))
     early_config.stash[_directory] = directory
     before = dict(os.environ)
+    os.environ["SQLITE_SYNCHRONOUS"] = "OFF"  # nothing here survives power loss
     os.environ["DATABASE_URL"] = f"sqlite:///{directory / 'db.sqlite3'}"
     if options.database == "postgresql":
         directory.chmod(0o755)
