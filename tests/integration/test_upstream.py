@@ -21,8 +21,8 @@ from tests.integration.servers import ROOT, Server, answers, eventually, free_po
 
 KEY = "sk-integration-tests-secret"
 AIMOCK = "node_modules/.bin/llmock"
-SYSTEM_PROMPT = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"
-"""What the small model was tuned with; without it, it rambles."""
+SYSTEM_PROMPT = "You are a helpful assistant."
+"""Without one, the model's template brings its own, with which it answers in French."""
 LONG = " ".join(f"word{number}" for number in range(300))
 FIXTURES: list[dict[str, Any]] = [
     {"match": {"userMessage": "say hello"}, "response": {"content": "Hello, 世界! 🌍"}},
