@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.sync import announce
 from streaming.outcome import Outcome, Usage
 from streaming.recorder import Recorded, Settlement
+from streaming.transcript import text_of
 
 
 class MessageRecorder:
@@ -16,28 +18,30 @@ class MessageRecorder:
 
     def save(self, run_id: UUID, settlement: Settlement) -> bool:
         """Write text, outcome, usage and timings; raise the owner's revision."""
-        message = (
-            Message.objects.select_related("conversation")
-            .filter(id=run_id, status=Message.Status.RUNNING)
-            .first()
-        )
-        if message is None:
+        reply = Message.objects.filter(id=run_id, status=Message.Status.RUNNING)
+        found = reply.values_list("conversation_id", "conversation__owner_id").first()
+        if found is None:
             return False
+        conversation_id, owner_id = found
         outcome = settlement.outcome
         now = timezone.now()
         # Person before conversation: the order in which a start locks.
-        ids = {"conversation_id": message.conversation_id, "run_id": run_id}
+        ids = {"conversation_id": conversation_id, "run_id": run_id}
         ending = {"status": outcome.status, "reason": outcome.reason}
-        announce(message.conversation.owner_id, ("run.ended", {**ids, **ending}))
-        Conversation.objects.filter(id=message.conversation_id).update(updated_at=now)
-        message.take_parts(settlement.parts)
-        message.status, message.reason = outcome.status, outcome.reason
-        message.retryable = outcome.retryable
-        message.claim, message.settled_at = settlement.claim, now
-        fields = ["parts", "content", "status", "reason", "retryable", "claim", "settled_at"]
-        fields += _measures(message, outcome)
-        message.save(update_fields=fields)
-        return True
+        announce(owner_id, ("run.ended", {**ids, **ending}))
+        Conversation.objects.filter(id=conversation_id).update(updated_at=now)
+        return bool(
+            reply.update(
+                parts=[{"kind": part.kind, "text": part.text} for part in settlement.parts],
+                content=text_of(settlement.parts),
+                status=outcome.status,
+                reason=outcome.reason,
+                retryable=outcome.retryable,
+                claim=settlement.claim,
+                settled_at=now,
+                **_measures(outcome),
+            )
+        )
 
     def load(self, run_id: UUID) -> Recorded | None:
         """Read a settled reply."""
@@ -75,13 +79,14 @@ def outcome_of(message: Message) -> Outcome:
     )
 
 
-def _measures(message: Message, outcome: Outcome) -> list[str]:
-    """Set what was measured; a taker knows none of it and leaves what is there."""
+def _measures(outcome: Outcome) -> dict[str, Any]:
+    """Name what was measured; a taker knows none of it and leaves what is there."""
+    found: dict[str, Any] = {}
     if outcome.usage is not None:
-        message.input_tokens = outcome.usage.input_tokens
-        message.output_tokens = outcome.usage.output_tokens
-    if message.first_token_ms is None:
-        message.first_token_ms = outcome.first_token_ms
+        found["input_tokens"] = outcome.usage.input_tokens
+        found["output_tokens"] = outcome.usage.output_tokens
+    if outcome.first_token_ms is not None:
+        found["first_token_ms"] = Coalesce("first_token_ms", outcome.first_token_ms)
     if outcome.duration_ms is not None:
-        message.duration_ms = outcome.duration_ms
-    return ["input_tokens", "output_tokens", "first_token_ms", "duration_ms"]
+        found["duration_ms"] = outcome.duration_ms
+    return found

@@ -73,8 +73,10 @@ def begin(starter: Starter, start: Start) -> Begun:
     """
     with transaction.atomic():
         # One start of a person at a time: the checks below read what the one before wrote.
-        Person.objects.get_or_create(user_id=starter.user_id)
-        Person.objects.select_for_update().get(user_id=starter.user_id)
+        person = Person.objects.select_for_update().filter(user_id=starter.user_id)
+        if person.first() is None:
+            Person.objects.get_or_create(user_id=starter.user_id)
+            person.get()
         if isinstance(start, Continue):
             return _reopen(starter, start)
         attached = _attach(starter, start)
@@ -154,8 +156,8 @@ def _check_limits(starter: Starter) -> None:
         raise Draining
     if limits.runs_per_worker and starter.worker_runs >= limits.runs_per_worker:
         raise TooManyRuns("The server is busy; try again in a moment.")
-    runs = Run.objects.filter(owner_key=str(starter.user_id)).count()
-    if limits.runs_per_user and runs >= limits.runs_per_user:
+    runs = Run.objects.filter(owner_key=str(starter.user_id))
+    if limits.runs_per_user and runs.count() >= limits.runs_per_user:
         raise TooManyRuns
     if limits.starts_per_minute:
         _check_rate(starter, limits.starts_per_minute)
@@ -245,6 +247,8 @@ def title_of(content: str) -> str:
 
 def _branch(last: Message) -> list[Message]:
     """Return the messages from the root to this one."""
+    if last.parent_id is None:
+        return [last]
     rows = last.conversation.messages.values_list("id", "parent_id")
     parents = dict(rows)
     ids: list[UUID] = []

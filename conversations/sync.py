@@ -4,12 +4,13 @@ They go through the channel layer, which may lose them. The person's revision, r
 transaction as the change and carried by every event, makes a loss visible.
 """
 
+import asyncio
+from collections import deque
 from functools import partial
 from typing import Any, Literal
 
 from channels.layers import get_channel_layer
-from django.db import transaction
-from django.db.models import F
+from django.db import connection, transaction
 
 from conversations.models import Person
 from streaming import workers
@@ -39,21 +40,50 @@ def announce(user_id: Any, *changes: tuple[Kind, dict[str, Any]]) -> None:
     Args:
         changes: kind and ids of what changed; none raises the revision only.
     """
-    Person.objects.filter(user_id=user_id).update(revision=F("revision") + 1)
-    revision = Person.objects.filter(user_id=user_id).values_list("revision", flat=True).first()
-    for kind, ids in changes:
-        written = {name: str(value) for name, value in ids.items()}
-        event = {"type": kind, "revision": revision, **written}
-        transaction.on_commit(partial(_tell, group(user_id), event))
+    revision = _raise_revision(user_id)
+    events = [
+        {"type": kind, "revision": revision, **{name: str(value) for name, value in ids.items()}}
+        for kind, ids in changes
+    ]
+    if events:
+        transaction.on_commit(partial(_tell, group(user_id), events))
 
 
-def _tell(name: str, event: dict[str, Any]) -> None:
+def _raise_revision(user_id: Any) -> int | None:
+    table = connection.ops.quote_name(Person._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {table} SET revision = revision + 1 WHERE user_id = %s RETURNING revision",
+            (user_id,),
+        )
+        row = cursor.fetchone()
+    return None if row is None else row[0]
+
+
+def _tell(name: str, events: list[dict[str, Any]]) -> None:
     worker = workers.peek()
     if worker is not None:  # a management command has no sockets, and no loop
-        worker.run_soon(partial(_send, name, event))
+        worker.run_soon(partial(_outbox.put, name, events))
 
 
-def _send(name: str, event: dict[str, Any]) -> None:
-    layer = get_channel_layer()
-    if layer is not None:
-        spawn(layer.group_send(name, {"type": "sync.event", "event": event}), name="sync event")
+class _Outbox:
+    """Sends in one task whatever is to be sent, in order."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
+        self._task: asyncio.Task[None] | None = None
+
+    def put(self, name: str, events: list[dict[str, Any]]) -> None:
+        self._waiting.extend((name, event) for event in events)
+        if self._task is None or self._task.done():
+            self._task = spawn(self._send(), name="sync events")
+
+    async def _send(self) -> None:
+        layer = get_channel_layer()
+        while self._waiting:
+            name, event = self._waiting.popleft()
+            if layer is not None:
+                await layer.group_send(name, {"type": "sync.event", "event": event})
+
+
+_outbox = _Outbox()
