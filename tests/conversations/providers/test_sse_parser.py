@@ -89,8 +89,12 @@ def test_event_of_many_lines_is_bounded():
         parse(*[b"data: aaaa\n"] * 11, limit=100)
 
 
-def test_events_and_comments_do_not_add_up():
-    assert len(parse(*[b": ping\n", b"data: aaaa\n\n"] * 50, limit=20)) == 100
+def test_events_do_not_add_up():
+    assert len(parse(*[b"data: aaaa\n\n"] * 50, limit=20)) == 50
+
+
+def test_comments_do_not_add_up():
+    assert parse(*[b": ping\n"] * 50, limit=20) == [COMMENT] * 50
 
 
 def test_what_is_no_event_stream_has_no_fields():
