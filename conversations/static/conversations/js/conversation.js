@@ -24,6 +24,7 @@ export class OpenConversation {
     this.id = id;
     this.isNew = isNew;
     this.model = "";
+    this.title = "";
     this.loaded = isNew;
     this.#page = page;
     this.transcript = new Transcript({
@@ -56,6 +57,7 @@ export class OpenConversation {
     if (this.isRunning || this.#leaving) return;
     this.loaded = true;
     this.model = conversation.model;
+    this.title = conversation.title;
     const branch = branchTo(messages, conversation.head);
     this.transcript.show(branch);
     const running = branch.find((message) => message.status === "running");
@@ -157,6 +159,7 @@ export class OpenConversation {
       load: (signal) => readMessage(this.id, reply.id, signal),
       fetch: request,
       isOnline: () => navigator.onLine,
+      heartbeatSeconds: this.#page.heartbeatSeconds(),
       onReply: (state) => {
         bubble.update(state);
         this.#page.onChange(this);

@@ -18,6 +18,7 @@ const product = document.body.dataset.product;
 const viewport = byId("transcript");
 const open = new Map();
 let current = null;
+let heartbeatSeconds = 10;
 
 const status = new StatusLine();
 const scroll = new PoliteScroll(viewport, byId("jump"));
@@ -29,8 +30,8 @@ const sidebar = new Sidebar({
     open.delete(id);
     if (current?.id === id) go("/");
   },
-  onRenamed(id, title) {
-    if (current?.id === id) entitle(title);
+  onRenamed(id) {
+    if (current?.id === id) entitle(titleOf(current));
   },
   onTrouble: (text) => status.alarm(text),
 });
@@ -39,6 +40,7 @@ const sidebar = new Sidebar({
 const reports = {
   nameOf: (model) => picker.nameOf(model),
   chosenModel: () => picker.value,
+  heartbeatSeconds: () => heartbeatSeconds,
   onDrawn: (one) => one === current && scroll.follow(),
   onChange: (one) => one === current && drawState(),
   onStarted(one) {
@@ -82,7 +84,7 @@ async function show(path) {
     showEmpty();
     return;
   }
-  entitle(sidebar.titleOf(id));
+  entitle(titleOf(current));
   viewport.replaceChildren(current.transcript.element);
   scroll.toEnd();
   await refresh(current);
@@ -93,7 +95,9 @@ async function refresh(one) {
   if (!one.loaded) viewport.setAttribute("aria-busy", "true");
   try {
     await one.refresh();
-    if (one === current && one.model) picker.choose(one.model);
+    if (one !== current) return;
+    if (one.model) picker.choose(one.model);
+    entitle(titleOf(one));
   } catch (error) {
     if (one !== current) return;
     const missing = error instanceof Refused && [401, 404].includes(error.status);
@@ -111,7 +115,7 @@ function send(text) {
     history.pushState(null, "", `/c/${id}`);
     sidebar.expect(id, text.replace(/\s+/g, " ").slice(0, 60));
     sidebar.select(id);
-    entitle(sidebar.titleOf(id));
+    entitle(titleOf(current));
     viewport.replaceChildren(current.transcript.element);
   }
   current.send(text, picker.value);
@@ -130,12 +134,21 @@ function go(path, { replace = false } = {}) {
   if (replace) history.replaceState(null, "", path);
   else if (location.pathname !== path) history.pushState(null, "", path);
   show(path);
-  composer.focus();
+  invite();
+}
+
+/** Put the cursor into the field, but raise no keyboard from the screen. */
+function invite() {
+  if (matchMedia("(hover: hover)").matches) composer.focus();
 }
 
 function drawState() {
   composer.running = current?.isRunning ?? false;
   status.say(current?.isRunning ? progressOf(current.connection, current.reply) : "");
+}
+
+function titleOf(one) {
+  return sidebar.titleOf(one.id) || one.title;
 }
 
 function entitle(title) {
@@ -202,14 +215,15 @@ async function keepModel(model) {
 async function refreshList() {
   try {
     await sidebar.refresh();
-    if (current) entitle(sidebar.titleOf(current.id));
+    if (current) entitle(titleOf(current));
   } catch (error) {
     alarm(error);
   }
 }
 
 async function introduce() {
-  const { user, guests } = await again(() => ask("/api/session"));
+  const { user, guests, limits } = await again(() => ask("/api/session"));
+  heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
   const person = byId("person");
   if (user && !user.guest) person.textContent = user.name;
   else if (guests) person.textContent = "You are here as a guest.";
@@ -254,4 +268,4 @@ again(() => ask("/api/models"), { attempts: Infinity })
   .catch(alarm);
 introduce().catch(alarm);
 show(location.pathname);
-composer.focus();
+invite();

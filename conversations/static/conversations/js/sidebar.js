@@ -17,7 +17,7 @@ export class Sidebar {
   #before = null;
   #current = null;
 
-  /** @param {{onDeleted: (id: string) => void, onRenamed: (id: string, title: string) => void,
+  /** @param {{onDeleted: (id: string) => void, onRenamed: (id: string) => void,
    *   onTrouble: (text: string) => void}} page */
   constructor(page) {
     this.page = page;
@@ -26,7 +26,7 @@ export class Sidebar {
   }
 
   titleOf(id) {
-    return this.#conversations.get(id)?.title || UNTITLED;
+    return this.#conversations.get(id)?.title ?? "";
   }
 
   /** Mark the conversation that is open. */
@@ -135,7 +135,7 @@ export class Sidebar {
   }
 
   async #rename(id) {
-    const before = this.titleOf(id);
+    const before = this.titleOf(id) || UNTITLED;
     const title = await askPerson({
       title: "Rename the conversation",
       confirm: "Rename",
@@ -147,14 +147,14 @@ export class Sidebar {
       const changed = await again(() => ask(`/api/conversations/${id}`, { method: "PATCH", body }));
       this.#conversations.set(id, changed);
       this.#draw();
-      this.page.onRenamed(id, changed.title);
+      this.page.onRenamed(id);
     });
   }
 
   async #delete(id) {
     const answer = await askPerson({
       title: "Delete this conversation?",
-      text: `“${this.titleOf(id)}” and all its messages will be gone.`,
+      text: `“${this.titleOf(id) || UNTITLED}” and all its messages will be gone.`,
       confirm: "Delete",
       danger: true,
     });
