@@ -74,7 +74,10 @@ class Conversation(models.Model):
 
     class Meta:
         ordering = ["-updated_at", "-id"]
-        indexes = [models.Index(name="conversation_list", fields=["owner", "-updated_at", "-id"])]
+        indexes = [
+            models.Index(name="conversation_list", fields=["owner", "-updated_at", "-id"]),
+            models.Index(name="conversation_by_date", fields=["-updated_at", "-id"]),
+        ]
 
     def __str__(self) -> str:
         return self.title or str(self.id)
@@ -167,6 +170,11 @@ class Message(models.Model):
         indexes = [
             models.Index(name="message_tree", fields=["conversation", "created_at", "id"]),
             models.Index(name="message_by_date", fields=["created_at"]),
+            models.Index(
+                name="message_by_outcome", fields=["role", "status", "conversation", "reason"]
+            ),
+            models.Index(name="message_by_provider", fields=["provider", "conversation"]),
+            models.Index(name="message_by_model", fields=["model", "conversation"]),
         ]
 
     def __str__(self) -> str:

@@ -1,0 +1,10 @@
+"""The administration: conversations to read, people, and what is in flight.
+
+Everything here is synchronous; runs are ended by what is written, and their workers see it.
+"""
+
+from conversations.admin.conversations import ConversationAdmin
+from conversations.admin.people import ChatUserAdmin, GuestAdmin
+from conversations.admin.runs import RunAdmin, WorkerAdmin
+
+__all__ = ["ChatUserAdmin", "ConversationAdmin", "GuestAdmin", "RunAdmin", "WorkerAdmin"]

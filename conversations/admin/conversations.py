@@ -1,0 +1,149 @@
+"""Conversations: a list to find them in, and a page to read them on."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
+from django.db.models import Count, QuerySet, Sum
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+
+from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
+from conversations.admin.filters import REPLY_FILTERS
+from conversations.admin.forms import outcome_badge, save_changed
+from conversations.admin.search import matching
+from conversations.admin.transcript import Totals, transcript
+from conversations.models import Conversation, Message, Person
+from conversations.sync import announce
+
+
+class ConversationList(ChangeList):
+    """Reads what the list shows and no long text; counts only for the rows of the page."""
+
+    def apply_select_related(self, qs: "QuerySet[Any]") -> "QuerySet[Any]":
+        return qs.select_related("owner", "head").only(
+            "title",
+            "model",
+            "pinned",
+            "archived",
+            "updated_at",
+            f"owner__{get_user_model().USERNAME_FIELD}",
+            "head__status",
+            "head__reason",
+            "head__role",
+        )
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        found = _totals([row.pk for row in self.result_list])
+        for row in self.result_list:
+            row.totals = found.get(row.pk, Totals(0, 0, 0))
+
+
+def _totals(ids: list[UUID]) -> dict[UUID, Totals]:
+    rows = Message.objects.filter(conversation_id__in=ids).order_by().values("conversation_id")
+    summed = rows.annotate(
+        messages=Count("id"), input=Sum("input_tokens"), output=Sum("output_tokens")
+    )
+    return {
+        row["conversation_id"]: Totals(row["messages"], row["input"] or 0, row["output"] or 0)
+        for row in summed
+    }
+
+
+@admin.register(Conversation)
+class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Titles and settings can be changed; what was said, and what it cost, only read."""
+
+    list_display = ["name", "owner", "last_reply", "model", "messages", "tokens", "updated_at"]
+    list_display_links = ["name"]
+    list_filter = ["updated_at", *REPLY_FILTERS, "pinned", "archived"]
+    list_per_page = 50
+    list_max_show_all = 100
+    show_full_result_count = False
+    ordering = ["-updated_at", "-id"]
+    date_hierarchy = "updated_at"
+    search_fields = ["title"]
+    search_help_text = "Words of a title, a message or an owner's name; or the id of any of them."
+    autocomplete_fields = ["owner"]
+    readonly_fields = ["id", "created_at", "updated_at"]
+    fieldsets = [
+        (None, {"fields": [("title", "owner"), ("model", "pinned", "archived")]}),
+        (
+            "Settings and dates",
+            {
+                "classes": ["collapse"],
+                "fields": ["system_prompt", "settings", "id", "created_at", "updated_at"],
+            },
+        ),
+    ]
+
+    class Media:
+        css = {"all": ["conversations/admin/conversations.css"]}
+
+    @admin.display(description="conversation", ordering="title")
+    def name(self, conversation: Conversation) -> str:
+        marks = [word for word in ("pinned", "archived") if getattr(conversation, word)]
+        title = conversation.title or "Untitled"
+        return f"{title} ({', '.join(marks)})" if marks else title
+
+    @admin.display(description="last reply", empty_value="none yet")
+    def last_reply(self, conversation: Conversation) -> str | None:
+        head = conversation.head
+        if head is None or head.role != Message.Role.ASSISTANT:
+            return None
+        return outcome_badge(head.status, head.reason)
+
+    @admin.display(description="messages")
+    def messages(self, conversation: Any) -> int:
+        return int(conversation.totals.messages)
+
+    @admin.display(description="tokens in / out")
+    def tokens(self, conversation: Any) -> str:
+        totals = conversation.totals
+        return f"{totals.input_tokens:,} / {totals.output_tokens:,}"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Conversations begin in the chat."""
+        return False
+
+    def view_on_site(self, conversation: Conversation) -> str:
+        return conversation.get_absolute_url()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return ConversationList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
+    ) -> tuple["QuerySet[Any]", bool]:
+        term = search_term.strip()
+        return (queryset.filter(matching(term)) if term else queryset), False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        if context["original"] is not None:
+            context["transcript"] = transcript(context["original"], request.GET.get("page"))
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: Conversation, form: "ModelForm[Any]", change: bool
+    ) -> None:
+        save_changed(obj, form)
+        changed = {"conversation_id": obj.pk}
+        if "owner" in form.changed_data:
+            announce(form.initial["owner"], ("conversation.deleted", changed))
+            Person.objects.get_or_create(user_id=obj.owner_id)
+        announce(obj.owner_id, ("conversation.updated", changed))
+
+    def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
+        discard_conversations([obj.pk])
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        discard_conversations(list(queryset.values_list("pk", flat=True)))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Doomed:
+        return doomed_conversations(objs)

@@ -1,0 +1,113 @@
+"""Users and guests, with how much they have here."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Count, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from conversations.admin.deleting import Doomed, delete_users, doomed_users
+from conversations.admin.forms import ReadOnlyAdmin, save_changed
+from conversations.models import Conversation, Guest
+
+User = get_user_model()
+
+
+class PeopleList(ChangeList):
+    """Counts conversations for the rows of the page; the key of a guest is the user's."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        rows = Conversation.objects.filter(owner_id__in=[row.pk for row in self.result_list])
+        counted = rows.order_by().values_list("owner_id").annotate(Count("id"))
+        counts: dict[Any, int] = dict(counted)
+        for row in self.result_list:
+            row.conversation_count = counts.get(row.pk, 0)
+
+
+class GuestFilter(admin.SimpleListFilter):
+    """Whether a user came without signing up."""
+
+    title = "guest"
+    parameter_name = "guest"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return [("1", "Guests"), ("0", "Signed up")]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if self.value() is None:
+            return queryset
+        return queryset.filter(guest__isnull=self.value() != "1")
+
+
+@admin.display(description="conversations")
+def conversations(row: Any) -> SafeString:
+    """Count a person's conversations, with the way to them."""
+    url = reverse("admin:holdfast_conversations_conversation_changelist")
+    count: int = row.conversation_count
+    return format_html('<a href="{}?owner__id__exact={}">{}</a>', url, row.pk, count)
+
+
+class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
+    """Django's page of users; deleting one ends their runs first."""
+
+    list_display = ("username", "email", "is_guest", "is_staff", conversations, "last_login")
+    list_filter = (GuestFilter, "is_staff", "is_superuser", "is_active", "groups")
+    list_select_related = ("guest",)
+    list_per_page = 50
+    show_full_result_count = False
+
+    @admin.display(boolean=True, description="guest")
+    def is_guest(self, user: Any) -> bool:
+        return hasattr(user, "guest")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PeopleList
+
+    def save_model(
+        self, request: HttpRequest, obj: Any, form: "ModelForm[Any]", change: bool
+    ) -> None:
+        if change:
+            save_changed(obj, form)
+        else:
+            super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        delete_users(User._default_manager.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:
+        delete_users(queryset)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Doomed:
+        return doomed_users(objs)
+
+
+admin.site.unregister(User)
+admin.site.register(User, ChatUserAdmin)
+
+
+@admin.register(Guest)
+class GuestAdmin(ReadOnlyAdmin):
+    """Guests, latest first; to delete one, delete the user."""
+
+    list_display = ["user", "created_at", "last_seen", conversations]
+    list_display_links = None
+    list_select_related = ["user"]
+    ordering = ["-pk"]
+    search_fields = [f"user__{User.USERNAME_FIELD}"]
+    fields = ["user", "created_at", "last_seen"]
+
+    @admin.display(description="last signed in")
+    def last_seen(self, guest: Guest) -> Any:
+        return guest.user.last_login
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PeopleList

@@ -1,0 +1,53 @@
+"""Finding conversations by what was said in them, by title, by owner, or by an id."""
+
+from uuid import UUID
+
+from django.contrib.auth import get_user_model
+from django.db import connection
+from django.db.models import Q
+
+from conversations.models import Message
+
+MOST_MESSAGES = 1000
+"""The newest messages with a text that a search takes; more than that nobody reads."""
+
+
+def matching(term: str) -> Q:
+    """Name the conversations that hold this text; an id finds what it belongs to."""
+    try:
+        return _with_id(UUID(term))
+    except ValueError:
+        pass
+    named = Q(**{f"owner__{get_user_model().USERNAME_FIELD}__icontains": term})
+    return Q(title__icontains=term) | named | Q(id__in=_said(term))
+
+
+def _with_id(one: UUID) -> Q:
+    """Find by the id of a conversation, a message or a run, as logs name them."""
+    return Q(id=one) | Q(id__in=Message.objects.filter(id=one).values("conversation_id"))
+
+
+def _said(term: str) -> list[UUID]:
+    """Read the texts once: a subquery would be run for the count and again for the page."""
+    spelled = Q()
+    for spelling in _spellings(term):
+        spelled |= Q(content__contains=spelling)
+    found = Message.objects.filter(spelled).order_by("-created_at")
+    ids = found.values_list("conversation_id", flat=True)[:MOST_MESSAGES]
+    return list(dict.fromkeys(ids))
+
+
+def _spellings(term: str) -> list[str]:
+    """Spell a text as typed, small, capitalised and in capitals.
+
+    Four plain comparisons cost PostgreSQL a quarter of putting every text into capitals, which is
+    what `icontains` does, and SQLite's comparison knows the case of ASCII only.
+    """
+    found = dict.fromkeys([term, term.lower(), term.lower().capitalize(), term.upper()])
+    if connection.vendor == "sqlite":
+        return list({_ascii_lower(spelling): spelling for spelling in found}.values())
+    return list(found)
+
+
+def _ascii_lower(text: str) -> str:
+    return "".join(one.lower() if one.isascii() else one for one in text)
