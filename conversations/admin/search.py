@@ -24,7 +24,8 @@ def matching(term: str) -> Q:
 
 def _with_id(one: UUID) -> Q:
     """Find by the id of a conversation, a message or a run, as logs name them."""
-    return Q(id=one) | Q(id__in=Message.objects.filter(id=one).values("conversation_id"))
+    held = Message.objects.filter(id=one).values_list("conversation_id", flat=True)
+    return Q(id__in=[one, *held])
 
 
 def _said(term: str) -> list[UUID]:
