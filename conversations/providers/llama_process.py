@@ -81,7 +81,7 @@ def _serve(options: argparse.Namespace, key: str):  # type: ignore[no-untyped-de
     params.api_keys = [key]
     params.ui = False
     params.cors_origins = ""
-    params.verbosity = 2  # above it, what people ask is logged
+    params.verbosity = 2  # warnings and errors only: no question belongs into a log
     return xllamacpp.Server(params)
 
 
