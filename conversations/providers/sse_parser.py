@@ -94,7 +94,7 @@ class SSEParser:
         value = value.removeprefix(b" ")
         match field:
             case b"":
-                self._event_bytes -= len(line)  # or keep-alives would add up to a large event
+                self._event_bytes -= len(line)  # or signs of life would add up to a large event
                 events.append(COMMENT)
             case b"data":
                 self._data.append(value)

@@ -72,11 +72,11 @@ async def test_options_change_the_request(upstream):
 
 async def test_text_usage_and_finish_arrive_in_order(provider):
     found = await play(
-        provider, {"text": "Hel"}, {"text": "lo"}, {"finish": "stop"}, {"usage": [3, 5]}, END[1]
+        provider, {"text": "Good"}, {"text": "bye"}, {"finish": "stop"}, {"usage": [3, 5]}, END[1]
     )
     assert [item for item in found.items if not isinstance(item, Progress)] == [
-        Text("Hel"),
-        Text("lo"),
+        Text("Good"),
+        Text("bye"),
         Usage(3, 5),
         Finish("stop"),
     ]
