@@ -35,8 +35,12 @@ class Feed:
         """Take a reader."""
         self.readers.add(reader)
 
-    def detach(self, reader: Any) -> None:
-        """Let a reader go; harmless when repeated."""
+    def detach(self, reader: Any, *, returns: bool = False) -> None:
+        """Let a reader go; harmless when repeated.
+
+        Args:
+            returns: whether the reader was asked to come back: a planned close.
+        """
         self.readers.discard(reader)
 
     def wake(self) -> None:

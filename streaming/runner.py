@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_TOKENS_BELOW = 2**31  # what a column takes; an upstream may count anything
+_RETURN_SECONDS = 10.0  # a reader whose close we planned comes back within this
 _CLOSE_SECONDS = 5.0  # how long a source may take to close before its run settles without it
 
 
@@ -64,11 +66,11 @@ class LiveRun(Feed):
         super().attach(reader)
         self.departed_at = None
 
-    def detach(self, reader: Any) -> None:
+    def detach(self, reader: Any, *, returns: bool = False) -> None:
         """Let a local reader go."""
         super().detach(reader)
         if not self.readers and self.departed_at is None:
-            self.departed_at = time.monotonic()
+            self.departed_at = time.monotonic() + (_RETURN_SECONDS if returns else 0)
 
     def decide(self, outcome: Outcome) -> None:
         """End the run; the first decision stands."""
@@ -171,8 +173,9 @@ class LiveRun(Feed):
                 return self._add("text", text)
             case Reasoning(text):
                 return self._add("reasoning", text)
-            case SourceUsage():
-                self.usage = Usage(item.input_tokens, item.output_tokens)
+            case SourceUsage(given, said):
+                if 0 <= given < _TOKENS_BELOW and 0 <= said < _TOKENS_BELOW:
+                    self.usage = Usage(given, said)
             case Progress():
                 pass
             case Finish(reason):

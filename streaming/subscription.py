@@ -54,7 +54,8 @@ class Subscription:
         self._started = False
         self._closing = False
         self._closed = False
-        self.next_ping = time.monotonic() + conf().heartbeat_seconds
+        self._returns = False
+        self.next_ping = time.monotonic() + _heartbeat_seconds()
         """Monotonic time of the next sign of life."""
         self.cursor = after
         """What the reader has been given."""
@@ -96,7 +97,7 @@ class Subscription:
             return Started(self.run_id, self._feed.about, self.cursor)
         now = time.monotonic()
         if now >= self.next_ping:
-            self.next_ping = max(self.next_ping + conf().heartbeat_seconds, now)
+            self.next_ping = max(self.next_ping + _heartbeat_seconds(), now)
             return Ping(self._state(), self._feed.idle_seconds)
         piece = self._feed.transcript.after(self.cursor)
         if piece is not None:
@@ -114,7 +115,7 @@ class Subscription:
     def close(self) -> None:
         """Leave the run; harmless when repeated."""
         self._closed = True
-        self._feed.detach(self)
+        self._feed.detach(self, returns=self._returns)
         self.worker.subscriptions.discard(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -138,7 +139,7 @@ class Subscription:
                 # A replay to a socket that takes everything would never give the loop a turn.
                 await asyncio.sleep(0)
             if time.monotonic() >= closes_at or (event is None and self._closing):
-                self.finished = True
+                self.finished = self._returns = True
             elif event is None:
                 await self._wait_until(min(self.next_ping, closes_at))
 
@@ -177,6 +178,10 @@ class Subscription:
         self._feed.detach(self)
         self._feed = feed
         feed.attach(self)
+
+
+def _heartbeat_seconds() -> float:
+    return conf().heartbeat_seconds or float("inf")
 
 
 async def subscribe(
