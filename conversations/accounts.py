@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 from ninja.utils import check_csrf
 
-from conversations.exceptions import CsrfFailed
+from conversations.exceptions import CsrfFailed, UnsupportedType
 from conversations.models import Guest, Person
 from streaming import threads
 
@@ -30,10 +30,15 @@ async def signed_in(request: HttpRequest) -> Any:
     Returns:
         None where nobody is signed in and a guest may not be made.
     Raises:
+        UnsupportedType: a body that is not JSON.
         CsrfFailed: an unsafe method without its token.
     """
-    if request.method not in _SAFE and check_csrf(request) is not None:
-        raise CsrfFailed
+    if request.method not in _SAFE:
+        # Before the CSRF check, which would parse a form.
+        if request.content_type not in ("", "application/json") and request.body:
+            raise UnsupportedType
+        if check_csrf(request) is not None:
+            raise CsrfFailed
     user = await request.auser()
     if user.is_authenticated:
         return user
