@@ -84,7 +84,9 @@ unit: $(VENV)/.installed-dev
 
 javascript:
 	@echo "node --test"
-	@node --test tests/js/
+	@node --test --test-reporter=spec tests/js/ >$(VENV)/node.log 2>&1 || { cat $(VENV)/node.log; exit 1; }
+	@grep -E "(tests|pass|fail|skipped) [0-9]+$$" $(VENV)/node.log | tr -cd 'a-z0-9 \n' | paste -s -d, -
+	@! grep -qE "(skipped|todo) [1-9][0-9]*$$" $(VENV)/node.log || { echo "here a skip is a failure" >&2; exit 1; }
 
 lint: $(VENV)/.installed-dev
 	@echo "ruff, import-linter, codespell, manage.py check, makemigrations --check"
