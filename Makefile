@@ -92,7 +92,7 @@ lint: $(VENV)/.installed-dev
 	@echo "ruff, import-linter, codespell, manage.py check, makemigrations --check"
 	@$(VENV)/bin/ruff check --quiet --output-format concise .
 	@$(VENV)/bin/ruff format --quiet --check . || { $(VENV)/bin/ruff format --check .; exit 1; }
-	@$(VENV)/bin/lint-imports --no-timing >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
+	@$(VENV)/bin/lint-imports --no-logo >$(VENV)/lint-imports.log 2>&1 || { cat $(VENV)/lint-imports.log; exit 1; }
 	@$(VENV)/bin/codespell
 	@DEBUG=1 $(PY) manage.py check --fail-level WARNING >/dev/null
 	@DEBUG=1 $(PY) manage.py makemigrations --check --dry-run >/dev/null || \
