@@ -34,7 +34,7 @@ def install(api: NinjaAPI) -> None:
     """Make the API answer every error by the contract."""
     for kind in (
         *(ChatError, ValidationError, AuthenticationError, HttpError, Http404),
-        *(DatabaseError, InterfaceError),
+        *(DatabaseError, InterfaceError, Exception),
     ):
         api.add_exception_handler(kind, _answer)
 
@@ -53,8 +53,12 @@ def _answer(request: HttpRequest, error: Any) -> HttpResponse:
             return respond(cause if isinstance(cause, ChatError) else BadJson())
         case Http404():
             return respond(NotFound())
-    logger.warning("A request found storage unavailable: %s", type(error).__name__)
-    return respond(StorageUnavailable())
+        case DatabaseError() | InterfaceError():
+            logger.warning("A request found storage unavailable: %s", type(error).__name__)
+            return respond(StorageUnavailable())
+    # Also while DEBUG=1: a client of the API reads JSON, and we read the log.
+    logger.error("%s %s failed", request.method, request.path, exc_info=error)
+    return server_error(request)
 
 
 def invalid(found: list[dict[str, Any]]) -> InvalidField:
@@ -64,6 +68,11 @@ def invalid(found: list[dict[str, Any]]) -> InvalidField:
     field = ".".join(place) or "body"
     reason = str(first.get("msg", "does not fit")).removeprefix("Value error, ")
     return InvalidField(f"{field}: {reason}", field=field)
+
+
+def no_such_endpoint(request: HttpRequest, rest: str) -> HttpResponse:
+    """Answer for paths of the API that do not exist, also while DEBUG=1."""
+    return respond(NotFound())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from conversations.api import api
+from conversations.errors import no_such_endpoint
 from conversations.health import healthz, metrics, readyz
 from conversations.streams import events
 
@@ -12,4 +13,5 @@ urlpatterns = [
     path("metrics", metrics),
     path("api/runs/<uuid:run_id>/events", events),
     path("api/", api.urls),
+    path("api/<path:rest>", no_such_endpoint),
 ]
