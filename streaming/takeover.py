@@ -1,5 +1,6 @@
 """What workers write about each other: presence, beats, death, and the runs of the dead."""
 
+import logging
 import os
 import socket
 from collections.abc import Collection
@@ -7,7 +8,7 @@ from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
@@ -15,6 +16,8 @@ from streaming.models import Run, Worker
 from streaming.outcome import interrupted
 from streaming.settlement import MOST_AT_ONCE, End, write_ends
 from streaming.statements import Fenced
+
+logger = logging.getLogger(__name__)
 
 _UNHELD_AFTER = timedelta(seconds=5)
 
@@ -108,8 +111,31 @@ def _settle_lost(rows: QuerySet[Run], held: Collection[UUID] = ()) -> list[UUID]
         rows = rows.exclude(id__in=list(held))
         runs = rows.select_for_update(skip_locked=_can_skip())[:MOST_AT_ONCE]
         lost = interrupted("worker_lost")
-        ends = [(run, End(run.worker_id, run.id, run.claim, lost)) for run in runs]
-        return list(write_ends(ends))
+        ends = [
+            (run, End(run.worker_id, run.id, run.claim, lost))
+            for run in runs
+            if run.id not in held  # registered while the rows were waited for
+        ]
+        try:
+            with transaction.atomic():
+                return list(write_ends(ends))
+        except OperationalError:
+            raise
+        except DatabaseError:
+            return [run.id for run, end in ends if _settle_apart(run, end)]
+
+
+def _settle_apart(run: Run, end: End) -> bool:
+    """Settle one run of a batch that was refused: a bad one must not keep the others."""
+    try:
+        with transaction.atomic():
+            write_ends([(run, end)])
+    except OperationalError:
+        raise
+    except DatabaseError as error:
+        logger.error("Run %s cannot be settled: %s", run.id, type(error).__name__)
+        return False
+    return True
 
 
 def _can_skip() -> bool:

@@ -9,8 +9,10 @@ from uuid import UUID
 import psycopg
 from django.db import connection
 
+from conversations.models import Message
 from streaming.models import Fragment, Run, Worker
 
+MESSAGE = Message._meta.db_table
 FRAGMENT = Fragment._meta.db_table
 RUN = Run._meta.db_table
 WORKER = Worker._meta.db_table

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from conversations import starting
-from conversations.models import Conversation, Message
+from conversations.models import Conversation
 from streaming import runner, takeover, threads
 from streaming.events import Ended
 from streaming.models import Run
@@ -21,7 +21,7 @@ from streaming.statements import Fenced
 from streaming.takeover import Seen
 from streaming.transcript import Piece
 from streaming.workers import LocalWorker
-from tests.streaming.behind import WORKER, behind, refusing, refusing_writes
+from tests.streaming.behind import MESSAGE, WORKER, behind, refusing, refusing_writes
 from tests.streaming.production import (
     Tap,
     begin,
@@ -35,8 +35,6 @@ from tests.streaming.production import (
 from tests.waiting import until
 
 pytestmark = pytest.mark.usefixtures("database_threads")
-
-MESSAGE = Message._meta.db_table
 
 
 async def started(text: str = "stored") -> tuple[NewRun, End]:
