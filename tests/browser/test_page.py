@@ -101,7 +101,7 @@ async def test_conversations_are_listed_renamed_and_deleted(visitor: Visitor) ->
 
 
 async def test_more_conversations_are_loaded_when_asked_for(visitor: Visitor) -> None:
-    await visitor.say("hello")
+    await visitor.play({"text": "hello"})
     await visitor.sees_end()
     cookies = await visitor.context.cookies()
     token = next(cookie["value"] for cookie in cookies if cookie["name"] == "csrftoken")

@@ -25,6 +25,22 @@ async def test_a_reply_streams_to_its_end_and_equals_what_is_stored(visitor: Vis
     assert (await visitor.text()).split() == TOLD.split()
 
 
+async def test_the_demo_model_streams_markdown_that_is_stored_as_it_was_said(
+    visitor: Visitor,
+) -> None:
+    await visitor.choose("demo")
+    await visitor.say("Show me")
+    await visitor.sees_end(seconds=60)
+    for selector in ("h2, h3", "pre code", "table", "li"):
+        assert await visitor.reply.locator(selector).count() > 0, selector
+    stored = await visitor.stored_reply()
+    assert await visitor.reply.get_attribute("data-cursor") == stored["cursor"]
+    shown = await visitor.text()
+    await visitor.reload()
+    await visitor.sees_end()
+    assert await visitor.text() == shown
+
+
 async def test_the_question_and_a_waiting_reply_are_shown_before_the_server_answers(
     visitor: Visitor,
 ) -> None:
@@ -164,7 +180,7 @@ async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visit
     await visitor.sees_end()
     await visitor.page.click(f"a[href='/c/{first}']")
     await visitor.sees("here")
-    assert await visitor.page.is_visible("#stop")
+    await visitor.page.wait_for_selector("#stop:visible")
     visitor.open_gate()
     await visitor.sees("here and there")
     await visitor.sees_end()

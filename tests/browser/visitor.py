@@ -19,7 +19,8 @@ const seen = new Map();
 function look() {
   for (const reply of document.querySelectorAll("article.reply")) {
     const id = reply.dataset.message;
-    const text = reply.querySelector(".reply-text").textContent.trim();
+    const shown = reply.querySelector(".reply-text").textContent;
+    const text = shown.replace(/[^\\p{L}]+/gu, " ").trim();
     const before = seen.get(id) ?? "";
     if (!text.startsWith(before)) breaches.push(`text went from ${before} to ${text}`);
     seen.set(id, text);
@@ -31,7 +32,10 @@ if (location.protocol.startsWith("http")) {
   });
 }
 """
-"""Notes every moment at which the text of a reply is not a continuation of what it was."""
+"""Notes every moment at which the text of a reply is not a continuation of what it was.
+
+Only letters count: `**bold**` loses its stars when it is whole.
+"""
 
 
 @dataclass
