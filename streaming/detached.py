@@ -3,11 +3,11 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from asgiref.sync import ThreadSensitiveContext
-from django.db import connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from streaming.threads import ParkableThread
 
@@ -31,22 +31,22 @@ def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> "asyncio.Task[T]":
     return task
 
 
-async def outlast(task: "asyncio.Task[T]") -> T:
-    """Await a task through any number of cancellations of the caller.
+def repeat(
+    step: Callable[[], Coroutine[Any, Any, None]], *, every_seconds: float, name: str
+) -> "asyncio.Task[None]":
+    """Spawn a task that makes a step again and again; a failing one does not end it."""
 
-    Cancellation: the task goes on; the caller's cancellation is raised once the task is done.
-    """
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError as error:
-            cancelled = error
-        except Exception:
-            break  # the task's own exception: raised by result() below
-    if cancelled is not None:
-        raise cancelled
-    return task.result()
+    async def forever() -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await step()
+            except (DatabaseError, InterfaceError) as error:
+                logger.warning("%s waits for storage: %s", name.capitalize(), type(error).__name__)
+            except Exception:  # other people's runs depend on the next step
+                logger.exception("%s failed; it goes on", name.capitalize())
+
+    return spawn(forever(), name=name)
 
 
 async def _isolated(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -113,6 +113,9 @@ class Follower:
                 for run in self._runs.values():
                     run.state = "recovering"
                 await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
+            except Exception:  # the readers of all followed runs depend on the next poll
+                logger.exception("Following failed; it goes on")
+                await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
 
     async def _refresh(self, runs: dict[UUID, FollowedRun]) -> None:
         positions = {run_id: run.transcript.end for run_id, run in runs.items()}

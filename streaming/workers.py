@@ -2,32 +2,32 @@
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, InterfaceError
 
-from streaming import lockfile, takeover, threads
+from streaming import takeover, threads
+from streaming.clocks import Clocks
 from streaming.conf import conf
-from streaming.detached import spawn
+from streaming.detached import repeat, spawn
 from streaming.feed import Feed
 from streaming.follower import Follower
 from streaming.gathering import Gatherer
 from streaming.journal import Journal
 from streaming.lockfile import LockFile
-from streaming.outcome import failed, interrupted
+from streaming.outcome import interrupted
 from streaming.runner import LiveRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, record_departures
-from streaming.takeover import Seen
+from streaming.watch import Watch
 
 logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.25
-_POLLS_PER_LEASE = 6
+_BEATS_PER_LEASE = 12
 _RECONCILE_SECONDS = 3.0
 _STOP_POLL_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
@@ -55,20 +55,21 @@ class LocalWorker:
         self.draining = False
         self.registered = asyncio.Event()
         self._lock: LockFile | None = None
-        self._unmoved: dict[Seen, int] = {}
-        self._polled_at = 0.0
+        self._watch = Watch()
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start the worker's tasks; registration goes on in the background."""
+        clocks = Clocks(self)
+        lease = conf().lease_seconds
         self._tasks = [
             spawn(self._register(), name="register"),
-            spawn(self._beat_forever(), name="beat"),
-            spawn(self._watch_forever(), name="watch workers"),
-            spawn(self._tick_forever(), name="clocks"),
-            spawn(self._reconcile_forever(), name="reconcile"),
-            spawn(self._poll_stops_forever(), name="poll stops"),
+            repeat(self._beat, every_seconds=lease / _BEATS_PER_LEASE, name="beat"),
+            repeat(self._look, every_seconds=self._watch.pause_seconds, name="watch"),
+            repeat(clocks.tick, every_seconds=_TICK_SECONDS, name="clocks"),
+            repeat(clocks.reconcile, every_seconds=_RECONCILE_SECONDS, name="reconcile"),
+            repeat(clocks.poll_stops, every_seconds=_STOP_POLL_SECONDS, name="poll stops"),
         ]
         self._write_task = spawn(self.journal.write_forever(), name="journal")
 
@@ -93,145 +94,35 @@ class LocalWorker:
         """Take the lock, then the row: who sees the row can see the lock."""
         while not self.registered.is_set():
             try:
-                directory = conf().run_directory
-                if directory and self._lock is None:
-                    self._lock = LockFile(directory, self.id)
+                self._take_lock()
                 await threads.write_beat(takeover.register, self.id)
                 self.registered.set()
-                await self._look_at_others()
-                await self._settle_orphans()
+                await self._watch.look(self.id)
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("Registration waits for storage: %s", type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _beat_forever(self) -> None:
-        await self.registered.wait()
-        while True:
-            worker_id = self.id
+    def _take_lock(self) -> None:
+        directory = conf().run_directory
+        if not directory or self._lock is not None:
+            return
+        try:
+            self._lock = LockFile(directory, self.id)
+        except OSError as error:
+            # Without it the others wait for the lease to know us dead; nothing else is lost.
+            logger.warning("No lock file in %s: %s", directory, error.strerror)
+
+    async def _beat(self) -> None:
+        worker_id = self.id
+        if self.registered.is_set():
             try:
                 await threads.write_beat(takeover.raise_beat, worker_id)
             except Fenced:
                 self._fenced(worker_id)
-                await self.registered.wait()
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("The beat waits for storage: %s", type(error).__name__)
-            await asyncio.sleep(conf().lease_seconds / _POLLS_PER_LEASE / 2)
 
-    async def _watch_forever(self) -> None:
-        pause = min(conf().lease_seconds / _POLLS_PER_LEASE, 1.0)
-        while True:
-            await self.registered.wait()
-            await asyncio.sleep(pause)
-            try:
-                await self._look_at_others()
-                await self._settle_orphans()
-            except (DatabaseError, InterfaceError) as error:
-                self._unmoved.clear()
-                logger.warning("Watching waits for storage: %s", type(error).__name__)
-
-    async def _look_at_others(self) -> None:
-        """Count death, do not clock it: N successive polls that saw the same beat.
-
-        A poll that failed, or a gap in our own polling (we were paused), starts the count again.
-        """
-        lease = conf().lease_seconds
-        pause = min(lease / _POLLS_PER_LEASE, 1.0)
-        now = time.monotonic()
-        if now - self._polled_at > 3 * pause:
-            self._unmoved.clear()
-        self._polled_at = now
-        seen_now = await threads.read(takeover.others, self.id)
-        self._unmoved = {seen: self._unmoved.get(seen, 0) + 1 for seen in seen_now}
-        for seen, count in self._unmoved.items():
-            found = lockfile.look(conf().run_directory, seen.worker_id)
-            if found == "dead" or (count - 1) * pause >= lease:
-                if await threads.write_beat(takeover.declare_dead, seen):
-                    logger.warning("Worker %s is dead; its runs are settled here", seen.worker_id)
-                    lockfile.remove(conf().run_directory, seen.worker_id)
-
-    async def _settle_orphans(self) -> None:
-        while await threads.write(takeover.settle_orphans):
-            pass
-
-    async def _reconcile_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_RECONCILE_SECONDS)
-            if not self.registered.is_set():
-                continue
-            await self._quietly(threads.write, takeover.settle_unheld, self.id, self.runs)
-
-    async def _poll_stops_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_STOP_POLL_SECONDS)
-            if not self.runs:
-                continue
-            for run_id, discarded in (
-                await self._quietly(threads.read, takeover.to_end, self.id) or ()
-            ):
-                run = self.runs.get(run_id)
-                if run is not None:
-                    run.stop("deleted" if discarded else "user")
-
-    async def _quietly(
-        self,
-        call: Callable[..., Coroutine[Any, Any, Any]],
-        function: Callable[..., Any],
-        *args: Any,
-    ) -> Any:
-        try:
-            return await call(function, *args)
-        except (DatabaseError, InterfaceError) as error:
-            logger.warning("%s waits for storage: %s", function.__name__, type(error).__name__)
-            return None
-
-    async def _tick_forever(self) -> None:
-        while True:
-            await asyncio.sleep(_TICK_SECONDS)
-            if self.runs:
-                self._check_clocks()
-                await self._check_departures()
-
-    def _check_clocks(self) -> None:
-        limits = conf()
-        now = time.monotonic()
-        away = self.journal.failing_since
-        if (
-            away is not None
-            and limits.storage_wait_seconds
-            and (now - away > limits.storage_wait_seconds)
-        ):
-            for run in self.runs.values():
-                run.decide(failed("storage_unavailable"))
-        for run in self.runs.values():
-            waited = now - run.awaiting_since if run.awaiting_since is not None else 0.0
-            if limits.no_progress_seconds and waited > limits.no_progress_seconds:
-                run.decide(failed("no_progress"))
-            elif limits.deadline_seconds and now - run.started_at > limits.deadline_seconds:
-                run.decide(failed("deadline"))
-
-    async def _check_departures(self) -> None:
-        """Interrupt runs under policy `stop` whose last reader, here or elsewhere, is long gone."""
-        grace = conf().disconnect_grace_seconds
-        now = time.monotonic()
-        left = [
-            run
-            for run in self.runs.values()
-            if run.on_disconnect == "stop"
-            and run.outcome is None
-            and run.departed_at is not None
-            and now - run.departed_at >= grace
-        ]
-        if not left:
-            return
-        ids = [run.run_id for run in left]
-        watched = await self._quietly(threads.read, takeover.watched, ids)
-        if watched is None:
-            return
-        for run in left:
-            if run.run_id in watched:
-                run.departed_at = now
-            elif not run.readers:
-                run.decide(interrupted("client_disconnected"))
+    async def _look(self) -> None:
+        if self.registered.is_set():
+            await self._watch.look(self.id)
 
     def _fenced(self, worker_id: UUID) -> None:
         """Stop spending, send the readers to where their runs are now, and register anew.
@@ -271,7 +162,7 @@ class LocalWorker:
 
     async def _drain(self, patience: float) -> None:
         if self.registered.is_set():
-            await self._quietly(threads.write_beat, takeover.note_draining, self.id)
+            await _quietly(takeover.note_draining, self.id)
         await self._runs_end(patience)
         for run in list(self.runs.values()):
             run.decide(interrupted("shutdown"))
@@ -281,7 +172,7 @@ class LocalWorker:
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         if self.registered.is_set():
-            await self._quietly(threads.write_beat, takeover.unregister, self.id)
+            await _quietly(takeover.unregister, self.id)
         if self._lock is not None:
             self._lock.release()
             self._lock = None
@@ -293,6 +184,14 @@ class LocalWorker:
             await asyncio.wait(ends, timeout=seconds)
             for end in ends:
                 end.cancel()
+
+
+async def _quietly(function: Callable[[UUID], None], worker_id: UUID) -> None:
+    """Write what others could do without: the end must come even where storage is away."""
+    try:
+        await threads.write_beat(function, worker_id)
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%s was not written: %s", function.__name__, type(error).__name__)
 
 
 _current: LocalWorker | None = None

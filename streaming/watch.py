@@ -1,0 +1,67 @@
+"""The watch over the other workers: death is counted, not clocked."""
+
+import logging
+import time
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError
+
+from streaming import lockfile, takeover, threads
+from streaming.conf import conf
+from streaming.takeover import Seen
+
+logger = logging.getLogger(__name__)
+
+POLLS_PER_LEASE = 6
+
+
+class Watch:
+    """Declares a worker dead after N successive polls that saw the same beat, and settles its runs.
+
+    A poll that failed, or a gap in our own polling (we were paused), starts the count again: no
+    clock of the wall decides, so an outage of the database or a jump of the clock kills nobody. A
+    worker of this host whose lock file is free is dead at once.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[Seen, int] = {}
+        self._polled_at = 0.0
+
+    @property
+    def pause_seconds(self) -> float:
+        """Time between two polls."""
+        return min(conf().lease_seconds / POLLS_PER_LEASE, 1.0)
+
+    async def look(self, own_id: UUID) -> None:
+        """Poll once; settle whatever nobody alive owns.
+
+        Raises:
+            DatabaseError, InterfaceError: the poll failed.
+        """
+        now = time.monotonic()
+        if now - self._polled_at > 3 * self.pause_seconds:
+            self._counts.clear()
+        self._polled_at = now
+        try:
+            seen_now = await threads.read(takeover.others, own_id)
+        except (DatabaseError, InterfaceError):
+            self._counts.clear()
+            raise
+        self._counts = {seen: self._counts.get(seen, 0) + 1 for seen in seen_now}
+        for seen, count in self._counts.items():
+            if self._is_dead(seen, count):
+                await self._declare_dead(seen)
+        while await threads.write(takeover.settle_orphans):
+            pass
+
+    def _is_dead(self, seen: Seen, count: int) -> bool:
+        match lockfile.look(conf().run_directory, seen.worker_id):
+            case "dead":
+                return True
+            case _:
+                return (count - 1) * self.pause_seconds >= conf().lease_seconds
+
+    async def _declare_dead(self, seen: Seen) -> None:
+        if await threads.write_beat(takeover.declare_dead, seen):
+            logger.warning("Worker %s is dead; its runs are settled here", seen.worker_id)
+            lockfile.remove(conf().run_directory, seen.worker_id)
