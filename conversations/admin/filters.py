@@ -56,15 +56,16 @@ class OutcomeFilter(_ReplyFilter):
 
 
 class ReasonFilter(_ReplyFilter):
-    """Why a reply ended so; with an outcome chosen, only its reasons."""
+    """Why a reply ended so; offered once an outcome is chosen, for the list of all is long."""
 
     title = "reason"
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        chosen = request.GET.get("status", "")
-        groups = [_REASONS[chosen]] if chosen in _REASONS else _REASONS.values()
-        return [(reason, reason.replace("_", " ")) for group in groups for reason in group]
+        chosen = request.GET.get("reason", "")
+        status = request.GET.get("status") or _OUTCOMES.get(chosen, "")
+        reasons = _REASONS.get(status) or ((chosen,) if chosen else ())
+        return [(reason, reason.replace("_", " ")) for reason in reasons]
 
 
 class ProviderFilter(_ReplyFilter):

@@ -14,6 +14,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that only the server writes."""
 
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     list_per_page = 50
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -41,5 +42,6 @@ def save_changed(obj: Model, form: ModelForm) -> None:  # type: ignore[type-arg]
 
 def outcome_badge(status: str, reason: str) -> SafeString:
     """Show how a reply ended, in the colours of its status."""
-    text = f"{status} · {reason}" if reason and reason != "stop" else status
-    return format_html('<span class="outcome outcome-{}">{}</span>', status, text)
+    badge = format_html('<span class="outcome outcome-{}">{}</span>', status, status)
+    why = "" if reason == "stop" else reason.replace("_", " ")
+    return format_html('{} <span class="outcome-reason">{}</span>', badge, why) if why else badge

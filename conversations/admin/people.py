@@ -64,6 +64,7 @@ class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
     list_select_related = ("guest",)
     list_per_page = 50
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
 
     @admin.display(boolean=True, description="guest")
     def is_guest(self, user: Any) -> bool:

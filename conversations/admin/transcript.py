@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.paginator import Page, Paginator
+from django.utils.safestring import SafeString
 
+from conversations.admin.forms import outcome_badge
 from conversations.models import Conversation, Message
 from conversations.shapes import message_shape
 from streaming.statements import stored_parts
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     place: Place
     message: dict[str, Any]
     provider: str
+    outcome: SafeString
     texts: list[Text]
 
 
@@ -124,7 +127,8 @@ def _entries(page: "Page[Place]", running: set[UUID]) -> list[Entry]:
             continue  # deleted since
         shape = message_shape(message, live.get(message.id))
         texts = [_folded(part["kind"], part["text"]) for part in shape["parts"]]
-        entries.append(Entry(place, shape, message.provider, texts))
+        outcome = outcome_badge(message.status, message.reason)
+        entries.append(Entry(place, shape, message.provider, outcome, texts))
     return entries
 
 

@@ -285,6 +285,44 @@ _MATHS = Dialog(
     ),
 )
 
+_RELEASE = Dialog(
+    "A checklist for releases",
+    (
+        Turn(
+            "We forget something at every release of our small web service. Make a checklist.",
+            "# Before\n\n"
+            "- [ ] **Scope is frozen.** Whatever is not merged by now waits for the next one. "
+            "Late changes are where most bad releases begin.\n"
+            "- [ ] **The changelog is written for readers**, not copied from commits: what is new, "
+            "what behaves differently, what must be done when upgrading.\n"
+            "- [ ] **Migrations were tried on a copy of real data**, and their time was taken. A "
+            "lock of two seconds in a test may be four minutes in production.\n"
+            "- [ ] **The way back was walked once.** If a migration cannot be undone, say so in "
+            "the changelog, and take a backup that somebody has restored before.\n\n"
+            "# During\n\n"
+            "1. Announce the start in one place, with the name of who decides.\n"
+            "2. Release to one server, or to a small share of requests.\n"
+            "3. Watch *errors, latency and saturation* for ten minutes, not the deployment log.\n"
+            "4. Go on, or go back. Repairing forwards at night is how small faults grow.\n\n"
+            "# After\n\n"
+            "| when | what |\n|---|---|\n"
+            "| the same day | tag the commit, publish the notes, close the milestone |\n"
+            "| next morning | read the error log with fresh eyes |\n"
+            "| within a week | write down what was forgotten, and **add it to this list** |\n\n"
+            "The last line is the one that makes the list better each time. Keep it short: a list "
+            "of forty items is read by nobody, and the three items that matter drown in it.",
+            reasoning="Three phases read better than one long list. For each item a reason, since "
+            "people skip what they do not understand. End with how the list improves.",
+        ),
+        Turn(
+            "Which single item would you keep?",
+            "**The way back was walked once.** Everything else costs you an evening; a release "
+            "that can neither go forward nor back costs you the data.",
+            other="Watching errors for ten minutes. Most faults show at once, if anybody looks.",
+        ),
+    ),
+)
+
 DIALOGS = (
     _CAPITALS,
     _PYTHON,
@@ -298,4 +336,5 @@ DIALOGS = (
     _DJANGO,
     _STORY,
     _MATHS,
+    _RELEASE,
 )

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from conversations.management.commands.ensure_dev_admin import NAME as ADMIN
@@ -95,7 +95,6 @@ def _store(found: Iterator[Sample]) -> int:
 def _write(batch: list[Sample]) -> None:
     messages = [message for sample in batch for message in sample.messages]
     owners = {sample.conversation.owner_id for sample in batch}
-    created = {sample.conversation.id: sample.conversation.created_at for sample in batch}
     with transaction.atomic():
         Person.objects.bulk_create(
             [Person(user_id=owner) for owner in sorted(owners)], ignore_conflicts=True
@@ -104,10 +103,11 @@ def _write(batch: list[Sample]) -> None:
             announce(owner)
         rows = Conversation.objects.bulk_create([sample.conversation for sample in batch])
         Message.objects.bulk_create(messages, batch_size=500)
-        # `auto_now_add` has set them to now.
-        for row in rows:
-            row.created_at = created[row.id]
-        Conversation.objects.bulk_update(rows, ["created_at"], batch_size=200)
+        first = Message.objects.filter(conversation=OuterRef("pk")).order_by("created_at")
+        # `auto_now_add` has set it to now.
+        Conversation.objects.filter(id__in=[row.id for row in rows]).update(
+            created_at=Subquery(first.values("created_at")[:1])
+        )
 
 
 def _remove() -> int:
