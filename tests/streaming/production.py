@@ -147,9 +147,11 @@ class Reader:
     def __init__(self, subscription: Subscription) -> None:
         self.subscription = subscription
         self.events: list[Event] = []
+        self.begun = False
         self._task = asyncio.ensure_future(self._read())
 
     async def _read(self) -> None:
+        self.begun = True
         try:
             async with aclosing(self.subscription.events()) as events:  # type: ignore[type-var]
                 async for event in events:
@@ -197,6 +199,8 @@ class Reader:
     async def leave(self) -> None:
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
+        if not self.begun:
+            await depart(self.subscription)  # a task that is cancelled at birth runs nothing
 
     def _alive(self) -> bool:
         if self._task.done():

@@ -1,0 +1,275 @@
+"""Runs of other workers: two workers of this process, one database."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+from django.db import connection, connections
+from django.db.models import Q
+from django.utils import timezone
+
+from conversations import starting
+from conversations.models import Message
+from conversations.shapes import message_shapes
+from streaming import runner, takeover, threads
+from streaming.cursor import Cursor
+from streaming.follower import FollowedRun
+from streaming.models import Run
+from streaming.outcome import completed
+from streaming.settlement import End, settle_transaction
+from streaming.source import Reasoning, Text
+from streaming.statements import follow
+from streaming.subscription import subscribe
+from streaming.transcript import Piece
+from tests.conftest import MakeWorker, SetStreaming
+from tests.streaming.production import Tap, begin, new_run, reading, reply, settled, worker_row
+from tests.waiting import until
+
+
+async def test_a_reader_elsewhere_gets_the_same_text_and_end(make_worker: MakeWorker) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(owner, run.run_id) as here, reading(other, run.run_id) as there:
+        tap.give(Reasoning("hm"))
+        tap.give(Text("Hold"))
+        await there.has("hmHold")
+        tap.say("fast")
+        tap.finish()
+        ended = await there.end()
+        assert await here.end() == ended
+    assert there.text == here.text == "hmHoldfast"
+    assert there.started is not None and there.started.about == run.about
+    assert ended.cursor == Cursor(2, 8)
+
+
+async def test_a_reader_elsewhere_starts_at_its_cursor(make_worker: MakeWorker) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(owner, run.run_id) as here:
+        tap.say("Holdfast")
+        await here.has("Holdfast")
+        async with reading(other, run.run_id, Cursor(1, 4)) as there:
+            await there.has("fast")
+    runner.stop(owner, run.run_id)
+
+
+async def test_readers_that_come_at_the_same_moment_share_one_feed(
+    make_worker: MakeWorker,
+) -> None:
+    """Of two feeds under one id only one would be polled."""
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    readers = await asyncio.gather(*(subscribe(other, run.run_id) for _ in range(5)))
+    assert len(other.follower) == 1
+    assert len({id(reader._feed) for reader in readers}) == 1
+    for reader in readers:
+        reader.close()
+    async with reading(other, run.run_id) as one, reading(other, run.run_id) as two:
+        tap.say("for all")
+        await one.has("for all")
+        await two.has("for all")
+        tap.finish()
+        assert await one.end() == await two.end()
+
+
+async def test_the_poller_ends_when_nobody_reads(make_worker: MakeWorker) -> None:
+    owner, other = await make_worker(), await make_worker()
+    run = await begin(owner, Tap())
+    async with reading(other, run.run_id) as reader:
+        await until(lambda: reader.started)
+    await until(lambda: len(other.follower) == 0)
+    runner.stop(owner, run.run_id)
+
+
+async def test_a_settled_reply_is_read_on_any_worker(make_worker: MakeWorker) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    tap.say("done")
+    tap.finish()
+    await settled(run)
+    async with reading(other, run.run_id) as reader:
+        assert (await reader.end()).text_length == 4
+    assert len(other.follower) == 0
+
+
+async def test_stop_on_another_worker_ends_the_run_at_its_owner(make_worker: MakeWorker) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(other, run.run_id) as reader:
+        tap.say("kept")
+        await reader.has("kept")
+        assert runner.stop(other, run.run_id) is False
+        rows = Run.objects.filter(id=run.run_id)
+        await threads.write(lambda: rows.update(stop_requested_at=timezone.now()))
+        ended = await reader.end()
+    assert (ended.status, ended.reason) == ("stopped", "user")
+    assert tap.closed.is_set()
+    assert (await reply(run.run_id)).content == "kept"
+
+
+async def test_deletion_on_another_worker_ends_the_run_for_every_reader(
+    make_worker: MakeWorker,
+) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    which = Q(id=run.about["conversation_id"])
+    async with reading(owner, run.run_id) as here, reading(other, run.run_id) as there:
+        tap.say("going")
+        await here.has("going")
+        await there.has("going")
+        await threads.write(starting.discard, which)
+        for reader in (here, there):
+            ended = await reader.end()
+            assert (ended.status, ended.reason) == ("stopped", "deleted")
+
+
+async def test_a_reader_elsewhere_keeps_a_run_alive_under_stop(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(DISCONNECT_GRACE_SECONDS=0)
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap, on_disconnect="stop")
+    async with reading(other, run.run_id) as there:
+        await until(lambda: there.started)
+        async with reading(owner, run.run_id):
+            pass
+        later = asyncio.get_running_loop().time() + 1
+        await until(lambda: asyncio.get_running_loop().time() > later)
+        tap.say("still here")
+        await there.has("still here")
+        assert run.outcome is None
+    message = await settled(run)
+    assert (message.status, message.reason) == ("interrupted", "client_disconnected")
+
+
+async def test_readers_elsewhere_follow_a_run_whose_worker_died(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(LEASE_SECONDS=0.9)
+    dead = uuid4()
+    await threads.write(takeover.register, dead)
+    new = await threads.write(lambda: new_run(dead, text="what was seen"))
+    other = await make_worker()
+    async with reading(other, new.run_id) as reader:
+        await reader.has("what was seen")
+        ended = await reader.end()
+    assert (ended.status, ended.reason) == ("interrupted", "worker_lost")
+    await until(lambda: _gone(dead))
+
+
+async def _gone(worker_id: object) -> bool:
+    return await worker_row(worker_id) is None  # type: ignore[arg-type]
+
+
+async def test_a_reopened_run_is_not_taken_for_a_deleted_one(make_worker: MakeWorker) -> None:
+    """Settled and continued between two reads: the first finds no row, the second no end."""
+    owner, other = await make_worker(), await make_worker()
+    new = await threads.write(lambda: new_run(owner.id, text="first, "))
+    feed = await other.follower.follow(new.run_id)
+    assert isinstance(feed, FollowedRun)
+    feed.attach(reader := _Reader())
+    await other.follower._finish(feed)  # as if the poll had found no row
+    assert feed.lost and feed.ended is None
+    assert reader.woken
+    await threads.write(_settle_as_completed, owner.id, new)
+
+
+class _Reader:
+    woken = False
+
+    def wake(self) -> None:
+        self.woken = True
+
+
+def _settle_as_completed(worker_id: object, new: runner.NewRun) -> None:
+    settle_transaction([End(worker_id, new.run_id, new.claim, completed("stop"))])  # type: ignore[arg-type]
+
+
+async def test_a_gap_makes_the_readers_open_the_run_anew() -> None:
+    run = FollowedRun(uuid4(), {}, on_disconnect="continue")
+    run.take([Piece(1, "text", 0, "abc")])
+    run.take([Piece(1, "text", 2, "cde")])
+    assert not run.lost
+    run.take([Piece(1, "text", 9, "z")])
+    assert run.lost
+    assert [part.text for part in run.transcript.stored()] == ["abcde"]
+
+
+async def test_one_statement_asks_for_all_followed_runs(worker: object) -> None:
+    def ask() -> None:
+        one, two, gone = new_run(uuid4(), text="abcdef"), new_run(uuid4()), uuid4()
+        statements: list[str] = []
+
+        def count(execute: Any, sql: str, *rest: Any) -> Any:
+            statements.append(sql)
+            return execute(sql, *rest)
+
+        at = Cursor(1, 2)
+        with connection.execute_wrapper(count):
+            found = follow({one.run_id: at, two.run_id: Cursor(0, 0), gone: at})
+        assert len(statements) == 1
+        # The whole fragment: the reader's side cuts what it has.
+        assert found[one.run_id].live and found[one.run_id].pieces == [
+            Piece(1, "text", 0, "abcdef")
+        ]
+        assert found[two.run_id].live and found[two.run_id].pieces == []
+        assert not found[gone].live
+
+    await threads.read(ask)
+
+
+async def test_a_page_load_in_mid_settlement_shows_the_settled_reply(worker: object) -> None:
+    """Fragments first, the reply after: whatever is settled in between is shown whole."""
+
+    def load() -> None:
+        worker_id = uuid4()
+        takeover.register(worker_id)
+        new = new_run(worker_id, text="all of it")
+        reads = 0
+
+        def settle_at_a_moment(execute: Any, sql: str, *rest: Any) -> Any:
+            nonlocal reads
+            result = execute(sql, *rest)
+            if sql.startswith("SELECT"):
+                reads += 1
+                if reads == moment:
+                    settling.append(True)
+                    _elsewhere(_settle_as_completed, worker_id, new)
+            return result
+
+        for moment in (1, 2):
+            settling: list[bool] = []
+            if moment == 2:
+                new = new_run(worker_id, text="all of it")
+            reads = 0
+            conversation = Message.objects.get(id=new.run_id).conversation_id
+            with connection.execute_wrapper(settle_at_a_moment):
+                shapes = message_shapes(conversation)
+            assert settling
+            [shape] = [shape for shape in shapes if shape["role"] == "assistant"]
+            assert (shape["content"], shape["cursor"]) == ("all of it", "1-9")
+
+    await threads.read(load)
+
+
+def _elsewhere(function: Callable[..., None], *args: object) -> None:
+    """Call in a thread, and so on a connection, of its own."""
+
+    def call() -> None:
+        try:
+            function(*args)
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
