@@ -8,8 +8,8 @@ import environ
 
 from streaming import conf as streaming_conf
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-LOCAL_DIR = BASE_DIR / ".local"
+BASE_DIR: Path = Path(__file__).resolve().parent.parent
+LOCAL_DIR: Path = BASE_DIR / ".local"
 
 _env = environ.FileAwareEnv()
 

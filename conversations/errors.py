@@ -22,11 +22,17 @@ from conversations.exceptions import (
 logger = logging.getLogger(__name__)
 
 
-def respond(error: ChatError) -> JsonResponse:
+def respond(error: ChatError) -> HttpResponse:
     """Write an error as its response."""
     response = JsonResponse(error.body(), status=error.http_status)
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)
+    return unlogged(response)
+
+
+def unlogged(response: HttpResponse) -> HttpResponse:
+    """Keep Django from logging a refusal: a 503 that we mean is no error of ours."""
+    response._has_been_logged = True  # type: ignore[attr-defined]  # see django.utils.log
     return response
 
 

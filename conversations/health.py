@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from conversations.errors import unlogged
 from streaming import threads, workers
 
 _READY_SECONDS = 3.0
@@ -40,7 +41,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
     response = JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
     if not ready:
         response["Retry-After"] = "2"
-    return response
+    return unlogged(response)
 
 
 def _database() -> dict[str, bool]:
