@@ -63,7 +63,7 @@ run: $(VENV)/.installed $(VENV)/.installed-model
 # --- Testing
 
 test: setup
-	@$(MAKE) --no-print-directory --keep-going lint javascript pytest
+	@$(MAKE) --no-print-directory --keep-going lint types javascript pytest
 
 setup: $(VENV)/.installed-dev packages model-required
 
