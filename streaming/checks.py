@@ -10,6 +10,8 @@ from django.utils.module_loading import import_string
 
 from streaming.conf import keys
 
+_NEVER_OFF = ("LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS")
+
 
 @register(Tags.compatibility)
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
@@ -33,15 +35,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     for key, value in given.items():
-        lowest = -1 if key == "JOURNAL_MIN_INTERVAL_MS" else 0
-        if isinstance(value, int | float) and value < lowest:
-            found.append(
-                Error(
-                    f"STREAMING[{key!r}] is below 0.",
-                    hint="0 switches a limit off.",
-                    id="holdfast_streaming.E003",
-                )
-            )
+        found += _check_value(key, value)
     try:
         import_string(given.get("RECORDER", ""))
     except ImportError:
@@ -53,6 +47,36 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
             )
         )
     return found
+
+
+def _check_value(key: str, value: Any) -> list[CheckMessage]:
+    kind = keys().get(key, object)
+    if not isinstance(value, (int, float) if kind is float else kind):
+        return [
+            Error(
+                f"STREAMING[{key!r}] is no {kind.__name__}.",
+                hint="Numbers are written without quotes.",
+                id="holdfast_streaming.E007",
+            )
+        ]
+    lowest = -1 if key == "JOURNAL_MIN_INTERVAL_MS" else 0
+    if isinstance(value, int | float) and value < lowest:
+        return [
+            Error(
+                f"STREAMING[{key!r}] is below 0.",
+                hint="0 switches a limit off.",
+                id="holdfast_streaming.E003",
+            )
+        ]
+    if key in _NEVER_OFF and value == 0:
+        return [
+            Error(
+                f"STREAMING[{key!r}] is 0.",
+                hint="It is no limit that could be switched off.",
+                id="holdfast_streaming.E006",
+            )
+        ]
+    return []
 
 
 @register(Tags.database)

@@ -19,6 +19,7 @@ from django.http import HttpResponseBase
 
 from streaming.threads import ParkableThread
 
+_bodies: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("request_bodies")
 _tasks: contextvars.ContextVar[list[asyncio.Task[Any]]] = contextvars.ContextVar("request_tasks")
 _thread: contextvars.ContextVar[ParkableThread] = contextvars.ContextVar("request_thread")
 
@@ -31,10 +32,13 @@ class StreamingASGIHandler(ASGIHandler):
         thread = ParkableThread()
         _thread.set(thread)
         _tasks.set([])
+        _bodies.set([])
         try:
             async with ThreadSensitiveContext(executor=thread):
                 await self._handle(scope, receive, send)
         finally:
+            for body in _bodies.get():
+                body.close()
             if not thread.parked:
                 # Only what was cut short still holds a connection here.
                 thread.submit(connections.close_all)
@@ -56,6 +60,12 @@ class StreamingASGIHandler(ASGIHandler):
                 if isinstance(response, HttpResponseBase):
                     await sync_to_async(response.close)()
             raise
+
+    async def read_body(self, receive: Any) -> Any:
+        """Read the body into a file, which Django leaves open where the server cancels us."""
+        body = await super().read_body(receive)
+        _bodies.get().append(body)
+        return body
 
     async def listen_for_disconnect(self, receive: Any) -> None:
         """Wait until the client leaves."""

@@ -1,0 +1,70 @@
+"""System checks, one test for each id."""
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from pytest_django import Settings
+
+from streaming.checks import check_settings, check_version
+
+GOOD = {"RECORDER": "conversations.recorder.MessageRecorder"}
+
+
+def found(settings: Settings, **given: Any) -> list[str | None]:
+    settings.STREAMING = {**GOOD, **given}
+    return [message.id for message in check_settings()]
+
+
+def test_the_project_s_own_settings_are_right() -> None:
+    assert [m for m in run_checks() if (m.id or "").startswith("holdfast_streaming")] == []
+
+
+def test_right_settings_pass(settings: Settings) -> None:
+    assert found(settings, JOURNAL_MIN_INTERVAL_MS=-1, DEADLINE_SECONDS=0) == []
+
+
+def test_e001_an_unknown_key(settings: Settings) -> None:
+    assert found(settings, LEASE=15) == ["holdfast_streaming.E001"]
+
+
+def test_e002_a_disconnect_policy_that_does_not_exist(settings: Settings) -> None:
+    assert found(settings, ON_DISCONNECT="die") == ["holdfast_streaming.E002"]
+
+
+@pytest.mark.parametrize("key", ["RUNS_PER_USER", "DEADLINE_SECONDS"])
+def test_e003_a_number_below_0(settings: Settings, key: str) -> None:
+    assert found(settings, **{key: -1}) == ["holdfast_streaming.E003"]
+
+
+@pytest.mark.parametrize("recorder", ["", "nowhere.Recorder", "conversations.recorder.Nobody"])
+def test_e004_a_recorder_that_cannot_be_imported(settings: Settings, recorder: str) -> None:
+    assert found(settings, RECORDER=recorder) == ["holdfast_streaming.E004"]
+
+
+@pytest.mark.parametrize(
+    ("vendor", "version", "fits"),
+    [
+        ("sqlite", (3, 40, 0), True),
+        ("sqlite", (3, 39, 9), False),
+        ("postgresql", (14, 0), True),
+        ("postgresql", (13, 9), False),
+        ("mysql", (9, 0), False),
+    ],
+)
+def test_e005_a_database_that_cannot_keep_the_journal(
+    vendor: str, version: tuple[int, ...], fits: bool
+) -> None:
+    messages = check_version(vendor, version)
+    assert [message.id for message in messages] == ([] if fits else ["holdfast_streaming.E005"])
+    assert all(message.hint for message in messages)
+
+
+@pytest.mark.parametrize("key", ["LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS"])
+def test_e006_what_is_no_limit_cannot_be_switched_off(settings: Settings, key: str) -> None:
+    assert found(settings, **{key: 0}) == ["holdfast_streaming.E006"]
+
+
+@pytest.mark.parametrize("value", ["15", None])
+def test_e007_a_value_of_another_type(settings: Settings, value: Any) -> None:
+    assert found(settings, LEASE_SECONDS=value) == ["holdfast_streaming.E007"]

@@ -1,0 +1,70 @@
+"""Views that stream, for the tests of the handler."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import path
+
+closed: list[str] = []
+"""Names of responses and streams that were closed, in order."""
+
+
+async def _count_users() -> int:
+    return await get_user_model()._default_manager.acount()
+
+
+async def _wait_forever() -> AsyncIterator[bytes]:
+    try:
+        yield b"first"
+        await asyncio.Event().wait()
+    finally:
+        closed.append("stream")
+
+
+async def _break() -> AsyncIterator[bytes]:
+    try:
+        yield b"first"
+        raise RuntimeError("planted")
+    finally:
+        closed.append("stream")
+
+
+def _streaming(stream: AsyncIterator[bytes]) -> StreamingHttpResponse:
+    response = StreamingHttpResponse(stream)
+    response._resource_closers.append(lambda: closed.append("response"))
+    return response
+
+
+async def waits(request: HttpRequest) -> StreamingHttpResponse:
+    """Touch the database, then stream without end."""
+    await _count_users()
+    return _streaming(_wait_forever())
+
+
+async def breaks(request: HttpRequest) -> StreamingHttpResponse:
+    """Touch the database, then raise in mid-stream."""
+    await _count_users()
+    return _streaming(_break())
+
+
+async def plain(request: HttpRequest) -> HttpResponse:
+    """Touch the database and answer."""
+    return HttpResponse(str(await _count_users()))
+
+
+async def hangs(request: HttpRequest) -> HttpResponse:
+    """Hold a connection and never answer."""
+    await sync_to_async(get_user_model()._default_manager.count)()
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+urlpatterns = [
+    path("waits", waits),
+    path("breaks", breaks),
+    path("plain", plain),
+    path("hangs", hangs),
+]
