@@ -166,7 +166,7 @@ class LocalWorker:
         await self._runs_end(patience)
         for run in list(self.runs.values()):
             run.decide(interrupted("shutdown"))
-        await self._runs_end(conf().storage_wait_seconds)
+        await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds)
         for subscription in list(self.subscriptions):
             subscription.plan_close()
         for task in [*self._tasks, self._write_task]:

@@ -1,0 +1,294 @@
+"""The WebSocket that carries any number of runs."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from channels.testing import WebsocketCommunicator
+
+from conversations.models import Conversation
+from streaming import runner, threads
+from streaming.consumers import IDLE, NOT_SIGNED_IN, TOO_LARGE, RunConsumer
+from streaming.models import Run
+from streaming.workers import LocalWorker
+from tests.conftest import SetStreaming
+from tests.streaming.production import Tap, begin, settled
+from tests.waiting import until
+
+
+class Anyone(RunConsumer):
+    """A socket for everybody who is let in."""
+
+    frame_characters = 1000
+    let_in = True
+    secret: UUID | None = None
+
+    async def authenticate(self) -> bool:
+        return type(self).let_in
+
+    async def may_follow(self, run_id: UUID) -> bool:
+        return run_id != type(self).secret
+
+    async def command(self, message: dict[str, Any]) -> None:
+        if message["type"] == "break":
+            raise RuntimeError("planted")
+        self.say({"type": "echo", "ref": message.get("ref")})
+
+
+class Socket:
+    """A client of one socket."""
+
+    def __init__(self) -> None:
+        self._communicator = WebsocketCommunicator(Anyone.as_asgi(), "/ws/")
+
+    async def open(self) -> bool:
+        accepted, _ = await self._communicator.connect(timeout=5)
+        return bool(accepted)
+
+    async def say(self, message: Any) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        await self._communicator.send_to(text_data=text)
+
+    async def hear(self) -> dict[str, Any]:
+        output = await self._communicator.receive_output(timeout=5)
+        assert output["type"] == "websocket.send", output
+        return dict(json.loads(output["text"]))
+
+    async def hear_until(self, kind: str) -> list[dict[str, Any]]:
+        heard = [await self.hear()]
+        while heard[-1]["type"] != kind:
+            heard.append(await self.hear())
+        return heard
+
+    async def close_code(self) -> int:
+        while (output := await self._communicator.receive_output(timeout=5))["type"] == (
+            "websocket.send"
+        ):
+            pass
+        return int(output["code"])
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._communicator.send_to(bytes_data=data)
+
+    async def leave(self) -> None:
+        await self._communicator.disconnect(timeout=5)
+
+
+Connect = Callable[[], Awaitable[Socket]]
+
+
+@pytest.fixture
+async def connect(current_worker: LocalWorker) -> AsyncIterator[Connect]:
+    Anyone.let_in, Anyone.secret = True, None
+    opened: list[Socket] = []
+
+    async def make() -> Socket:
+        socket = Socket()
+        assert await socket.open()
+        opened.append(socket)
+        return socket
+
+    yield make
+    for socket in opened:
+        await socket.leave()
+    await until(lambda: current_worker.reader_count == 0)
+
+
+def text_of(heard: list[dict[str, Any]], run_id: UUID) -> str:
+    return "".join(e["text"] for e in heard if e["type"] == "delta" and e["run_id"] == str(run_id))
+
+
+async def test_a_followed_run_comes_with_the_events_of_sse(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    tap = Tap()
+    run = await begin(current_worker, tap)
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    assert (await socket.hear())["type"] == "started"
+    tap.say("Hold", "fast")
+    tap.finish()
+    heard = await socket.hear_until("ended")
+    assert text_of(heard, run.run_id) == "Holdfast"
+    assert heard[-1]["status"] == "completed"
+    assert {event["run_id"] for event in heard} == {str(run.run_id)}
+    assert heard[-1]["cursor"] == "1-8"
+
+
+async def test_many_runs_share_one_socket(current_worker: LocalWorker, connect: Connect) -> None:
+    taps = [Tap() for _ in range(5)]
+    runs = [await begin(current_worker, tap) for tap in taps]
+    socket = await connect()
+    for run in runs:
+        await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    for number, tap in enumerate(taps):
+        tap.say(f"reply {number}")
+        tap.finish()
+    heard: list[dict[str, Any]] = []
+    for _ in runs:
+        heard += await socket.hear_until("ended")
+    for number, run in enumerate(runs):
+        assert text_of(heard, run.run_id) == f"reply {number}"
+
+
+async def test_following_again_starts_at_the_cursor_named(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    tap = Tap()
+    run = await begin(current_worker, tap)
+    tap.say("Holdfast")
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    assert text_of(await socket.hear_until("delta"), run.run_id) == "Holdfast"
+    await socket.say({"type": "follow", "run_id": str(run.run_id), "after": "1-4"})
+    heard = await socket.hear_until("delta")
+    assert [(e["type"], e["cursor"]) for e in heard] == [("started", "1-4"), ("delta", "1-8")]
+    assert heard[-1]["text"] == "fast"
+    assert current_worker.reader_count == 1
+    runner.stop(current_worker, run.run_id)
+
+
+async def test_an_unfollowed_run_is_silent(current_worker: LocalWorker, connect: Connect) -> None:
+    tap = Tap()
+    run = await begin(current_worker, tap)
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    await socket.hear_until("started")
+    await socket.say({"type": "unfollow", "run_id": str(run.run_id)})
+    await socket.say({"type": "ping", "ref": 1})
+    assert await socket.hear() == {"type": "pong", "ref": 1}
+    assert current_worker.reader_count == 0
+    runner.stop(current_worker, run.run_id)
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        ("{", "bad_json"),
+        ("[]", "invalid_field"),
+        ({"type": "follow", "run_id": "x"}, "invalid_field"),
+        ({"type": "follow", "run_id": str(uuid4())}, "not_found"),
+        ({"type": "follow", "run_id": str(uuid4()), "after": "x"}, "bad_cursor"),
+        ({"type": "echo", "ref": {}}, "invalid_field"),
+        ({"type": "break"}, "internal"),
+    ],
+)
+async def test_a_bad_frame_gets_an_error_and_the_socket_stays(
+    connect: Connect, message: Any, code: str
+) -> None:
+    socket = await connect()
+    await socket.say(message)
+    heard = await socket.hear()
+    assert (heard["type"], heard["error"]["code"]) == ("error", code)
+    await socket.say({"type": "ping"})
+    assert (await socket.hear())["type"] == "pong"
+
+
+async def test_binary_frames_are_refused_politely(connect: Connect) -> None:
+    socket = await connect()
+    await socket.send_bytes(b"\x00\xff")
+    assert (await socket.hear())["error"]["code"] == "bad_json"
+
+
+async def test_a_run_of_somebody_else_does_not_exist(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    run = await begin(current_worker, Tap())
+    Anyone.secret = run.run_id
+    socket = await connect()
+    for after in ("0-0", "1-999"):
+        await socket.say({"type": "follow", "run_id": str(run.run_id), "after": after})
+        assert (await socket.hear())["error"]["code"] == "not_found"
+    runner.stop(current_worker, run.run_id)
+
+
+async def test_a_message_over_the_limit_closes_the_socket(connect: Connect) -> None:
+    socket = await connect()
+    await socket.say("x" * 1001)
+    assert await socket.close_code() == TOO_LARGE
+
+
+async def test_whoever_is_not_let_in_is_told(connect: Connect) -> None:
+    Anyone.let_in = False
+    socket = await connect()
+    assert await socket.close_code() == NOT_SIGNED_IN
+
+
+async def test_whoever_is_signed_out_meanwhile_is_told(
+    connect: Connect, set_streaming: SetStreaming
+) -> None:
+    set_streaming(CONNECTION_SECONDS=0.3)
+    socket = await connect()
+    Anyone.let_in = False
+    assert await socket.close_code() == NOT_SIGNED_IN
+
+
+async def test_an_idle_socket_is_closed(connect: Connect, set_streaming: SetStreaming) -> None:
+    set_streaming(IDLE_SECONDS=0.2)
+    socket = await connect()
+    assert await socket.close_code() == IDLE
+
+
+async def test_a_socket_that_leaves_ends_nothing_but_its_readers(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    tap = Tap()
+    run = await begin(current_worker, tap)
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    await socket.hear_until("started")
+    await socket.leave()
+    assert current_worker.reader_count == 0
+    tap.say("alone")
+    tap.finish()
+    assert (await settled(run)).content == "alone"
+
+
+async def test_a_reply_that_vanishes_does_not_silence_the_socket(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    """Its run was lost to another worker, and its conversation is deleted."""
+    taps = [Tap(), Tap()]
+    gone, stays = [await begin(current_worker, tap) for tap in taps]
+    socket = await connect()
+    for run in (gone, stays):
+        await socket.say({"type": "follow", "run_id": str(run.run_id)})
+        await socket.hear_until("started")
+    which = gone.about["conversation_id"]
+    await threads.write(Conversation.objects.filter(id=which).delete)
+    await threads.write(Run.objects.filter(id=gone.run_id).delete)
+    gone.abandon()
+    heard = await socket.hear_until("ended")
+    assert (heard[-1]["run_id"], heard[-1]["reason"]) == (str(gone.run_id), "deleted")
+    taps[1].say("still here")
+    taps[1].finish()
+    assert text_of(await socket.hear_until("ended"), stays.run_id) == "still here"
+
+
+async def test_pings_of_a_run_come_over_the_socket(
+    current_worker: LocalWorker, connect: Connect, set_streaming: SetStreaming
+) -> None:
+    set_streaming(HEARTBEAT_SECONDS=0.1)
+    run = await begin(current_worker, Tap())
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    heard = await socket.hear_until("ping")
+    assert (heard[-1]["state"], heard[-1]["cursor"]) == ("waiting", "0-0")
+    runner.stop(current_worker, run.run_id)
+
+
+async def test_a_long_reply_does_not_hold_up_what_is_said(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    tap = Tap()
+    run = await begin(current_worker, tap)
+    tap.say("x" * 390_000)
+    await until(lambda: str(run.transcript.end) == "1-390000")
+    socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    await socket.say({"type": "ping", "ref": "now"})
+    heard = await socket.hear_until("pong")
+    assert len(text_of(heard, run.run_id)) < 390_000
+    runner.stop(current_worker, run.run_id)
