@@ -20,7 +20,8 @@ _PAGE = 30
 def user_shape(user: Any) -> dict[str, Any]:
     """Return a person as the page knows them."""
     guest = Guest.objects.filter(user=user).exists()
-    return {"id": str(user.pk), "name": "" if guest else user.get_username(), "guest": guest}
+    name = "" if guest else user.get_username()
+    return {"id": str(user.pk), "name": name, "guest": guest, "staff": user.is_staff}
 
 
 def mine(user_id: Any, conversation_id: UUID) -> Q:

@@ -102,12 +102,23 @@ def lock_worker(worker_id: UUID) -> None:
 
 
 def stored_parts(run_ids: Iterable[UUID]) -> dict[UUID, list[StoredPart]]:
-    """Join the fragments of runs into their parts."""
-    ids = list(run_ids)
-    pieces: dict[UUID, list[Piece]] = {run_id: [] for run_id in ids}
-    rows = Fragment.objects.filter(run_id__in=ids).order_by("run_id", "part", "end")
-    for run_id, part, kind, end, text in rows.values_list("run_id", "part", "kind", "end", "text"):
-        pieces[run_id].append(Piece(part, kind, end - len(text), text))
+    """Join the fragments of runs into their parts.
+
+    In plain SQL: a long reply has thousands of fragments, and converters would cost more than the
+    query.
+    """
+    ids = {_key(run_id): run_id for run_id in run_ids}
+    pieces: dict[UUID, list[Piece]] = {run_id: [] for run_id in ids.values()}
+    if ids:
+        places = ", ".join(["%s"] * len(ids))
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"""SELECT run_id, part, kind, "end", text FROM {_FRAGMENT}
+                WHERE run_id IN ({places}) ORDER BY run_id, part, "end" """,
+                list(ids),
+            )
+            for key, part, kind, end, text in cursor.fetchall():
+                pieces[ids[key]].append(Piece(part, kind, end - len(text), text))
     return {run_id: join_pieces(found) for run_id, found in pieces.items()}
 
 

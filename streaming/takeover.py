@@ -91,7 +91,8 @@ def settle_unheld(worker_id: UUID, held: Collection[UUID]) -> list[UUID]:
         held: the worker's runs as they are now: this call may have waited long for storage.
     """
     rows = Run.objects.owned_by(worker_id).filter(started_at__lt=Now() - _UNHELD_AFTER)
-    return _settle_lost(rows, held)
+    unheld = [run_id for run_id in rows.values_list("id", flat=True) if run_id not in held]
+    return _settle_lost(rows.filter(id__in=unheld), held) if unheld else []
 
 
 def to_end(worker_id: UUID) -> list[tuple[UUID, bool]]:
@@ -108,7 +109,6 @@ def watched(run_ids: list[UUID]) -> set[UUID]:
 
 def _settle_lost(rows: QuerySet[Run], held: Collection[UUID] = ()) -> list[UUID]:
     with transaction.atomic():
-        rows = rows.exclude(id__in=list(held))
         runs = rows.select_for_update(skip_locked=_can_skip())[:MOST_AT_ONCE]
         lost = interrupted("worker_lost")
         ends = [

@@ -48,7 +48,10 @@ const reports = {
     status.announce("Waiting for the reply.");
     if (one === current) scroll.toEnd();
   },
-  onAccepted: () => refreshList(),
+  onAccepted() {
+    pointAdmin();
+    refreshList();
+  },
   onSettled(one, reply) {
     if (one === current) status.announce(announcementOf(reply));
     refreshList();
@@ -78,6 +81,7 @@ async function show(path) {
   status.calm();
   sidebar.select(id);
   sidebar.close();
+  pointAdmin();
   drawState();
   if (!current) {
     entitle("");
@@ -212,6 +216,13 @@ async function keepModel(model) {
   }
 }
 
+/** Lead staff from a conversation to its page in the admin. */
+function pointAdmin() {
+  const link = byId("admin-link");
+  const list = link.dataset.conversations;
+  link.href = current && !current.isNew ? `${list}${current.id}/change/` : list;
+}
+
 async function refreshList() {
   try {
     await sidebar.refresh();
@@ -228,6 +239,7 @@ async function introduce() {
   if (user && !user.guest) person.textContent = user.name;
   else if (guests) person.textContent = "You are here as a guest.";
   else person.replaceChildren(signInLink());
+  byId("admin-note").hidden = !user?.staff;
   if (user) await refreshList();
   else sidebar.showEmpty();
 }
