@@ -79,7 +79,7 @@ class PostgreSQL:
 
     def _create(self, statement: str) -> None:
         with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
-            connection.execute(statement)  # type: ignore[call-overload]
+            connection.execute(statement)
 
     def _url(self, name: str) -> str:
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
