@@ -82,6 +82,7 @@ def expect(answer: Response, status: int, code: str, *, case: object = "") -> No
         assert word not in error["message"], seen
 
 
+FORM = b'--x\r\nContent-Disposition: form-data; name="content"\r\n\r\nhello\r\n--x--\r\n'
 BROKEN_JSON = [
     b'["a list"]',
     b'"a string"',
@@ -166,7 +167,7 @@ async def test_another_content_type_is_unsupported(world: World) -> None:
     bodies = {
         "text/plain": b'{"content": "hello"}',
         "application/x-www-form-urlencoded": b"content=hello",
-        "multipart/form-data; boundary=x": b"--x--\r\n",
+        "multipart/form-data; boundary=x": FORM,
     }
     for media, body in bodies.items():
         answer = await world.alice.post(world.messages, body, headers={"Content-Type": media})
