@@ -9,6 +9,8 @@ import pytest
 
 from conversations import routing
 from conversations.exceptions import ChatError
+from conversations.models import Conversation, Message
+from conversations.shapes import conversation_shape, message_shape
 from conversations.sync import Kind
 from streaming import consumers, outcome
 from streaming.conf import conf, keys
@@ -160,6 +162,19 @@ def test_every_path_of_the_api_is_documented() -> None:
         for path, methods in paths.items()
         for method in methods
     }
+
+
+def test_shapes_are_documented_as_they_are() -> None:
+    shapes = {
+        "Conversation": conversation_shape(Conversation()),
+        "Message": message_shape(Message(role=Message.Role.ASSISTANT), None),
+    }
+    for name, shape in shapes.items():
+        said = re.search(rf"^{name}: `\{{(.+?)\}}`([^.]*)", PROTOCOL, re.MULTILINE | re.DOTALL)
+        assert said
+        fields = re.sub(r"\[.*?\]", "", said[1], flags=re.DOTALL)
+        named = set(re.findall(r"\w+", fields)) | set(re.findall(r"`(\w+)`", said[2]))
+        assert named == set(shape), name
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
