@@ -1,6 +1,6 @@
 """Conversations: list, read, create, change. Every function is one synchronous step."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from conversations.models import Conversation, Guest, Message, Person, new_id
 from conversations.providers import providers
 from conversations.shapes import conversation_shape, message_shapes
 from conversations.sync import announce
+from streaming.transcript import is_storable
 
 _PAGE = 30
 
@@ -37,6 +38,8 @@ def mine(user_id: Any, conversation_id: UUID) -> Q:
 def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, Any]:
     """List conversations, newest first; stable on (updated_at, id)."""
     found = Conversation.objects.of(user.pk).filter(archived=archived)
+    if not is_storable(search):
+        raise InvalidField("search: has characters that no text has", field="search")
     if search:
         said = Message.objects.filter(conversation=OuterRef("pk"), content__icontains=search)
         found = found.filter(Q(title__icontains=search) | Exists(said))
@@ -60,8 +63,8 @@ def _parse_before(before: str) -> tuple[datetime, UUID]:
         parsed = datetime.fromisoformat(moment.replace(" ", "+"))
         if parsed.tzinfo is None:
             raise ValueError("no offset")
-        return parsed, UUID(last_id)
-    except ValueError:
+        return parsed.astimezone(UTC), UUID(last_id)
+    except (ValueError, OverflowError):
         raise InvalidField("before: is not from a list", field="before") from None
 
 

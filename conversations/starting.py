@@ -82,6 +82,8 @@ def begin(starter: Starter, start: Start) -> Begun:
         attached = _attach(starter, start)
         if attached is not None:
             return attached
+        if isinstance(start, Send | Edit) and start.id is not None and start.id == start.reply_id:
+            raise InvalidField("reply_id: is the question's id", field="reply_id")
         conversation = _conversation(starter, start)
         _refuse_second(conversation)
         model = _model(start, conversation)

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.auth import get_user_model
 from django.db import connection, connections
+from django.test import AsyncClient
 from pytest_django import Settings
 
 from streaming import threads, workers
@@ -86,6 +88,7 @@ async def worker(make_worker: MakeWorker) -> LocalWorker:
 @pytest.fixture
 async def current_worker(database_threads: None) -> AsyncIterator[LocalWorker]:
     """The worker of this process, as requests find it."""
+    workers.forget()  # where a test before this one was cut short
     worker = workers.current()
     await worker.registered.wait()
     yield worker
@@ -112,3 +115,51 @@ def impatient_database() -> Iterator[None]:
     if connection.vendor == "postgresql":
         connection.close()
         connection.close_pool()
+
+
+class Client(AsyncClient):
+    """A browser that speaks JSON, signed in as somebody or nobody."""
+
+    user: Any = None
+
+    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> Any:
+        """Make a request, with a JSON body if one is given."""
+        given: dict[str, Any] = {}
+        if method != "GET":
+            # Without a type Django's client would write an empty form.
+            given = {"data": b"" if body is None else body, "content_type": "application/json"}
+        return await getattr(self, method.lower())(path, headers=headers, **given)
+
+
+@pytest.fixture
+async def clients(
+    current_worker: LocalWorker, providers: Path
+) -> Callable[[str], Awaitable[Client]]:
+    """Sign people in by name; an empty name is nobody."""
+
+    async def make(name: str) -> Client:
+        client = Client()
+        if name:
+            client.user = await threads.write(get_user_model().objects.create_user, name)
+            await client.aforce_login(client.user)
+        return client
+
+    return make
+
+
+@pytest.fixture
+async def alice(clients: Callable[[str], Awaitable[Client]]) -> Client:
+    """She owns what the tests are about."""
+    return await clients("alice")
+
+
+@pytest.fixture
+async def bob(clients: Callable[[str], Awaitable[Client]]) -> Client:
+    """He is signed in, too, and owns nothing of hers."""
+    return await clients("bob")
+
+
+@pytest.fixture
+async def charlie(clients: Callable[[str], Awaitable[Client]]) -> Client:
+    """He is not signed in."""
+    return await clients("")
