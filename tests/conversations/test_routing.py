@@ -1,0 +1,178 @@
+"""Who may open a socket: pages of this site alone, signed in."""
+
+import json
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from django.conf import settings as django_settings
+from pytest_django import Settings
+
+from conversations.routing import BAD_ORIGIN, is_same_origin, websocket
+from streaming.consumers import NOT_SIGNED_IN
+from tests.conftest import Client
+from tests.conversations.chatting import asked, converse, new_id, script
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "same"),
+    [
+        ("http://localhost", "localhost", True),
+        ("https://localhost", "localhost", True),
+        ("http://localhost:8000", "localhost:8000", True),
+        ("http://LOCALHOST:8000", "localhost:8000", True),
+        ("http://localhost:8000", "localhost:8001", False),
+        ("http://localhost", "localhost:8000", False),
+        ("http://evil.example", "localhost", False),
+        ("http://localhost.evil.example", "localhost", False),
+        ("http://evil.example", "evil.example", False),
+        ("null", "localhost", False),
+        ("", "localhost", False),
+        ("", "", False),
+        ("file://localhost", "localhost", False),
+        ("http://[", "localhost", False),
+        ("http://user@localhost", "localhost", False),
+    ],
+)
+def test_only_pages_of_this_site_may_open_sockets(
+    settings: Settings, origin: str, host: str, same: bool
+) -> None:
+    settings.ALLOWED_HOSTS = ["localhost"]
+    assert is_same_origin(origin, host) is same
+
+
+def test_a_trusted_origin_may(settings: Settings) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = ["https://front.example"]
+    assert is_same_origin("https://front.example", "localhost")
+
+
+def socket(
+    client: Client | None, *, origin: str = "http://localhost", path: str = "/ws/chat/"
+) -> Any:
+    headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
+    if client is not None:
+        morsel = client.cookies.get(django_settings.SESSION_COOKIE_NAME)
+        if morsel is not None:
+            headers.append((b"cookie", f"{morsel.key}={morsel.value}".encode()))
+    return WebsocketCommunicator(websocket, path, headers=headers)
+
+
+async def hear_until(communicator: Any, kind: str) -> list[dict[str, Any]]:
+    heard: list[dict[str, Any]] = []
+    while not heard or heard[-1]["type"] != kind:
+        output = await communicator.receive_output(timeout=5)
+        assert output["type"] == "websocket.send", output
+        heard.append(json.loads(output["text"]))
+    return heard
+
+
+async def test_another_site_is_refused_before_it_is_accepted(alice: Client) -> None:
+    communicator = socket(alice, origin="http://evil.example")
+    assert await communicator.connect(timeout=5) == (False, BAD_ORIGIN)
+
+
+async def test_nobody_is_accepted_and_told_to_sign_in(charlie: Client) -> None:
+    communicator = socket(charlie)
+    assert (await communicator.connect(timeout=5))[0]
+    assert await communicator.receive_output(timeout=5) == {
+        "type": "websocket.close",
+        "code": NOT_SIGNED_IN,
+    }
+
+
+async def test_other_paths_are_closed(alice: Client) -> None:
+    assert (await socket(alice, path="/ws/else/").connect(timeout=5))[0] is False
+
+
+async def test_a_question_over_the_socket_is_accepted_then_followed(alice: Client) -> None:
+    conversation = await converse(alice)
+    communicator = socket(alice)
+    await communicator.connect(timeout=5)
+    reply_id = new_id()
+    question = {
+        "type": "send",
+        "ref": "r1",
+        "conversation_id": conversation,
+        "content": "Holdfast",
+        "reply_id": reply_id,
+    }
+    await communicator.send_to(text_data=json.dumps(question))
+    heard = await hear_until(communicator, "ended")
+    of_run = [e for e in heard if e.get("run_id") == reply_id or e.get("ref") == "r1"]
+    kinds = [event["type"] for event in of_run]
+    assert kinds.index("accepted") < kinds.index("started")
+    assert "".join(e["text"] for e in of_run if e["type"] == "delta") == "Holdfast"
+    await communicator.disconnect(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("change", "code"),
+    [
+        ({"conversation_id": new_id()}, "not_found"),
+        ({"content": ""}, "invalid_field"),
+        ({"conversation_id": "x"}, "invalid_field"),
+        ({"model": "nobody"}, "unknown_model"),
+        ({"type": "fly"}, "invalid_field"),
+    ],
+)
+async def test_a_bad_question_gets_the_contract_s_error(
+    alice: Client, change: dict[str, Any], code: str
+) -> None:
+    conversation = await converse(alice)
+    communicator = socket(alice)
+    await communicator.connect(timeout=5)
+    question = {"type": "send", "ref": 1, "conversation_id": conversation, "content": "x"}
+    await communicator.send_to(text_data=json.dumps({**question, **change}))
+    error = (await hear_until(communicator, "error"))[-1]
+    assert (error["ref"], error["error"]["code"]) == (1, code)
+    await communicator.disconnect(timeout=5)
+
+
+async def test_bob_can_neither_follow_nor_stop_nor_ask_what_is_alice_s(
+    alice: Client, bob: Client
+) -> None:
+    conversation = await converse(alice)
+    run_id = await asked(alice, conversation, "Holdfast")
+    communicator = socket(bob)
+    await communicator.connect(timeout=5)
+    for message in (
+        {"type": "follow", "run_id": run_id},
+        {"type": "stop", "run_id": run_id},
+        {"type": "send", "conversation_id": conversation, "content": "x"},
+    ):
+        await communicator.send_to(text_data=json.dumps(message))
+        error = (await hear_until(communicator, "error"))[-1]
+        assert error["error"]["code"] == "not_found"
+    await communicator.disconnect(timeout=5)
+
+
+async def test_stop_over_the_socket(alice: Client) -> None:
+    conversation = await converse(alice)
+    communicator = socket(alice)
+    await communicator.connect(timeout=5)
+    question = {
+        "type": "send",
+        "conversation_id": conversation,
+        "content": script({"text": "kept"}, {"stall": True}),
+    }
+    await communicator.send_to(text_data=json.dumps(question))
+    run_id = (await hear_until(communicator, "delta"))[-1]["run_id"]
+    await communicator.send_to(text_data=json.dumps({"type": "stop", "run_id": run_id}))
+    ended = (await hear_until(communicator, "ended"))[-1]
+    assert (ended["status"], ended["reason"]) == ("stopped", "user")
+    await communicator.disconnect(timeout=5)
+
+
+async def test_other_tabs_learn_of_a_run_and_its_end_with_rising_revisions(alice: Client) -> None:
+    communicator = socket(alice)
+    await communicator.connect(timeout=5)
+    await communicator.send_to(text_data=json.dumps({"type": "ping"}))
+    revision = (await hear_until(communicator, "pong"))[-1]["revision"]
+    conversation = await converse(alice)
+    await asked(alice, conversation, "Hello")
+    heard = await hear_until(communicator, "run.ended")
+    kinds = [event["type"] for event in heard]
+    assert {"conversation.created", "message.created", "run.started", "run.ended"} <= set(kinds)
+    revisions = [event["revision"] for event in heard]
+    assert revisions == sorted(revisions) and revisions[0] > revision
+    await communicator.disconnect(timeout=5)

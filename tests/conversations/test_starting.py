@@ -1,0 +1,165 @@
+"""The start: all or nothing, and never without a producer."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from django.db.models import Q
+
+from conversations import replies, starting
+from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
+from conversations.models import Conversation, Message
+from conversations.requests import Edit, Regenerate, Send, digest
+from conversations.starting import Starter, title_of
+from streaming import takeover, threads, workers
+from streaming.models import Fragment, Run
+from streaming.takeover import Seen
+from tests.conftest import Client
+from tests.conversations.chatting import asked, converse, events, script
+from tests.streaming.behind import RUN, refusing, refusing_writes
+from tests.waiting import until
+
+
+def starter(client: Client, *, draining: bool = False) -> Starter:
+    worker = workers.current()
+    return Starter(client.user.pk, worker.id, len(worker.runs), draining)
+
+
+async def question(client: Client, content: str = "Hello") -> Send:
+    conversation = await converse(client)
+    return Send(conversation_id=UUID(conversation), reply_id=uuid4(), content=content)
+
+
+async def nothing_stored() -> bool:
+    return not await threads.read(lambda: Message.objects.exists() or Run.objects.exists())
+
+
+async def test_a_start_writes_question_reply_and_run_together(alice: Client) -> None:
+    start = await question(alice)
+    begun = await threads.write(starting.begin, starter(alice), start)
+    run = await threads.read(lambda: Run.objects.get(id=begun.run_id))
+    assert begun.new is not None
+    assert (run.worker_id, run.claim) == (workers.current().id, begun.new.claim)
+    reply = await threads.read(lambda: Message.objects.get(id=begun.run_id))
+    assert (reply.status, reply.parent_id) == ("running", begun.question_id)
+
+
+async def test_a_start_that_cannot_write_its_run_writes_nothing(alice: Client) -> None:
+    start = await question(alice)
+    assert start.reply_id is not None
+    with refusing(RUN, "id", start.reply_id), pytest.raises(StorageUnavailable):
+        await replies.start(alice.user.pk, start)
+    assert await nothing_stored()
+
+
+async def test_a_worker_that_was_declared_dead_starts_nothing(alice: Client) -> None:
+    start = await question(alice)
+    dead = uuid4()
+    await threads.write(takeover.register, dead)
+    await threads.write(takeover.declare_dead, Seen(dead, 0))
+    by_dead = starter(alice)._replace(worker_id=dead)
+    with pytest.raises(StorageUnavailable):
+        await threads.write(starting.begin, by_dead, start)
+    assert await nothing_stored()
+
+
+async def test_a_draining_worker_starts_nothing(alice: Client) -> None:
+    start = await question(alice)
+    with pytest.raises(Draining):
+        await threads.write(starting.begin, starter(alice, draining=True), start)
+    assert await nothing_stored()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_start_whose_request_is_cut_has_a_producer_all_the_same(
+    alice: Client, turns: int
+) -> None:
+    start = await question(alice)
+    with refusing_writes():
+        request = asyncio.create_task(replies.start(alice.user.pk, start))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        request.cancel()
+        await asyncio.gather(request, return_exceptions=True)
+    if turns == 0:
+        assert await nothing_stored()  # cut before its first step
+        return
+    run_id = str(start.reply_id)
+    await until(lambda: _stored(run_id))
+    heard = await events(alice, run_id)
+    assert heard[-1]["status"] == "completed"
+
+
+async def _stored(run_id: str) -> bool:
+    return await threads.read(lambda: Message.objects.filter(id=run_id).exists())
+
+
+async def test_reopening_writes_the_stored_text_back_as_first_fragments(alice: Client) -> None:
+    conversation = await converse(alice)
+    content = script(
+        {"reasoning": "hm"}, {"text": "Hold"}, {"fail": "upstream_reset"}, {"gate": "never"}
+    )
+    run_id = await asked(alice, conversation, content)
+    path = f"/api/messages/{run_id}/continue"
+    assert (await alice.ask("POST", path, {"after": "2-4"})).status_code == 202
+
+    def fragments() -> list[tuple[int, int, str]]:
+        rows = Fragment.objects.filter(run_id=run_id).order_by("part", "end")
+        return list(rows.values_list("part", "end", "text"))
+
+    assert (await threads.read(fragments))[:2] == [(1, 2, "hm"), (2, 4, "Hold")]
+    await alice.ask("POST", f"/api/runs/{run_id}/stop")
+    await events(alice, run_id)
+
+
+async def test_deleting_marks_the_run_and_removes_the_conversation_in_one(alice: Client) -> None:
+    start = await question(alice)
+    begun = await threads.write(starting.begin, starter(alice), start)
+    which = Q(id=start.conversation_id)
+    assert await threads.write(starting.discard, which) == [begun.run_id]
+    run = await threads.read(lambda: Run.objects.get(id=begun.run_id))
+    assert run.discarded
+    assert not await threads.read(Conversation.objects.exists)
+
+
+async def test_a_conversation_has_one_reply_in_flight(alice: Client) -> None:
+    start = await question(alice)
+    begun = await threads.write(starting.begin, starter(alice), start)
+    second = start.model_copy(update={"reply_id": uuid4()})
+    with pytest.raises(ReplyInProgress) as caught:
+        await threads.write(starting.begin, starter(alice), second)
+    assert caught.value.extra["run_id"] == str(begun.run_id)
+
+
+async def test_somebody_else_s_conversation_is_not_found(alice: Client, bob: Client) -> None:
+    start = await question(alice)
+    with pytest.raises(NotFound):
+        await threads.write(starting.begin, starter(bob), start)
+
+
+def test_the_digest_tells_a_repeat_from_another_request() -> None:
+    conversation, message = uuid4(), uuid4()
+    start = Send(conversation_id=conversation, content="x", reply_id=uuid4())
+    assert digest(start) == digest(start.model_copy(update={"reply_id": uuid4()}))
+    others = [
+        Send(conversation_id=conversation, content="y"),
+        Send(conversation_id=uuid4(), content="x"),
+        Send(conversation_id=conversation, content="x", on_disconnect="stop"),
+        Send(conversation_id=conversation, content="x", parent_id=message),
+        Edit(message_id=message, content="x"),
+        Regenerate(message_id=message),
+    ]
+    assert len({digest(one) for one in [start, *others]}) == len(others) + 1
+
+
+@pytest.mark.parametrize(
+    ("content", "title"),
+    [
+        ("Hello", "Hello"),
+        ("  two\n lines ", "two lines"),
+        ("word " * 30, "word " * 11 + "word…"),
+        ("x" * 100, "x" * 60 + "…"),
+    ],
+)
+def test_a_title_is_the_first_words(content: str, title: str) -> None:
+    assert title_of(content) == title
