@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import (
@@ -14,14 +15,29 @@ from django.contrib.auth import (
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
 from django.http import HttpRequest
+from django.http.request import split_domain_port, validate_host
 from django.utils.crypto import constant_time_compare
 from ninja.utils import check_csrf
 
-from conversations.exceptions import CsrfFailed, UnsupportedType
+from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
 from conversations.models import Guest, Person
 from streaming import threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def is_same_origin(origin: str, host: str) -> bool:
+    """Say whether a page of this origin may send to this host what changes something."""
+    if origin in settings.CSRF_TRUSTED_ORIGINS:
+        return True
+    try:
+        found = urlsplit(origin)
+    except ValueError:
+        return False
+    if found.scheme not in ("http", "https") or found.netloc.lower() != host.lower():
+        return False
+    domain, _ = split_domain_port(host)
+    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
 async def signed_in(request: HttpRequest) -> Any:
@@ -31,12 +47,16 @@ async def signed_in(request: HttpRequest) -> Any:
         None where nobody is signed in and a guest may not be made.
     Raises:
         UnsupportedType: a body that is not JSON.
+        BadOrigin: an unsafe method from another site.
         CsrfFailed: an unsafe method without its token.
     """
     if request.method not in _SAFE:
         # Before the CSRF check, which would parse a form.
         if request.content_type not in ("", "application/json") and request.body:
             raise UnsupportedType
+        origin = request.headers.get("Origin")
+        if origin is not None and not is_same_origin(origin, request.get_host()):
+            raise BadOrigin
         if check_csrf(request) is not None:
             raise CsrfFailed
     user = await request.auser()

@@ -68,9 +68,9 @@ class CsrfFailed(CallerError):
 
 
 class BadOrigin(CallerError):
-    """A WebSocket from another site."""
+    """A page of another site asks."""
 
-    code, http_status, message = "bad_origin", 403, "Connections from this origin are refused."
+    code, http_status, message = "bad_origin", 403, "Requests from this origin are refused."
 
 
 class NotFound(CallerError):

@@ -1,13 +1,11 @@
 """Routes of WebSockets, behind the check of their origin."""
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from channels.routing import URLRouter
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 from django.urls import path
 
+from conversations.accounts import is_same_origin
 from conversations.consumers import ChatConsumer
 
 BAD_ORIGIN = 4403
@@ -29,20 +27,6 @@ class SameOrigin:
         else:
             await receive()
             await send({"type": "websocket.close", "code": BAD_ORIGIN})
-
-
-def is_same_origin(origin: str, host: str) -> bool:
-    """Say whether a page of this origin may open a socket to this host."""
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
-    try:
-        found = urlsplit(origin)
-    except ValueError:
-        return False
-    if found.scheme not in ("http", "https") or found.netloc.lower() != host.lower():
-        return False
-    domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
 async def _not_found(scope: Any, receive: Any, send: Any) -> None:

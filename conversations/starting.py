@@ -378,7 +378,9 @@ def discard(conversations: Q) -> list[UUID]:
         runs = list(running.values_list("id", flat=True))
         Run.objects.filter(id__in=runs).update(discarded=True)
         found = Conversation.objects.filter(conversations)
-        for owner, conversation_id in list(found.values_list("owner_id", "id")):
+        for owner, conversation_id in sorted(
+            found.values_list("owner_id", "id"), key=lambda row: str(row[0])
+        ):
             announce(owner, ("conversation.deleted", {"conversation_id": conversation_id}))
         ids = list(found.select_for_update().values_list("id", flat=True))
         begun_since = list(running.exclude(id__in=runs).values_list("id", flat=True))
@@ -399,16 +401,15 @@ def discard_message(user_id: Any, message_id: UUID) -> None:
         )
         if message is None:
             raise NotFound
-        conversation = message.conversation
         doomed = _subtree(message)
         running = Message.objects.running().filter(id__in=doomed).values_list("id", flat=True)
         Run.objects.filter(id__in=list(running)).update(discarded=True)
-        if conversation.head_id in doomed:
-            conversation.head_id = message.parent_id
-            conversation.save(update_fields=["head"])
-        message.delete()
-        ids = {"conversation_id": conversation.id, "message_id": message_id}
+        ids = {"conversation_id": message.conversation_id, "message_id": message_id}
         announce(user_id, ("message.deleted", ids))
+        Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
+            head_id=message.parent_id
+        )
+        message.delete()
 
 
 def _subtree(message: Message) -> set[UUID]:

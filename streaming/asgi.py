@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
 _RELOAD_SECONDS = 2.5
+_SWITCH_SECONDS = 0.0005
 
 
 class Server:
@@ -68,6 +69,9 @@ class Server:
         # each, in the middle of somebody's stream).
         gc.collect()
         gc.freeze()
+        # Every SQL statement lets go of the interpreter lock; while the loop is busy a database
+        # thread would wait 5 ms for it each time, and readers for its commit.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
                 self._chain(number)

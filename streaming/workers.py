@@ -171,6 +171,7 @@ class LocalWorker:
             subscription.plan_close()
         for task in [*self._tasks, self._write_task]:
             task.cancel()
+        await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
         if self.registered.is_set():
             await _quietly(takeover.unregister, self.id)
         if self._lock is not None:
