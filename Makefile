@@ -65,7 +65,12 @@ run: $(VENV)/.installed $(VENV)/.installed-model
 test: setup
 	@$(MAKE) --no-print-directory --keep-going lint types javascript pytest
 
-setup: $(VENV)/.installed-dev packages model-required
+setup: $(VENV)/.installed-dev packages model-required node_modules/.package-lock.json
+
+node_modules/.package-lock.json: package-lock.json | packages
+	@echo "Installing package-lock.json"
+	@npm ci --silent --no-audit --no-fund
+	@touch $@
 
 packages:
 	@scripts/debian-packages.sh
@@ -77,6 +82,7 @@ model-required: $(VENV)/.installed-model
 pytest: $(VENV)/.installed-dev
 	@echo "pytest"
 	@$(PY) -m pytest $(ARGS)
+	@$(if $(ARGS),:,echo "pytest, on PostgreSQL"; $(PY) -m pytest --database=postgresql tests/streaming tests/conversations)
 
 unit: $(VENV)/.installed-dev
 	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \

@@ -18,6 +18,7 @@ look() {
     command -v redis-server >/dev/null 2>&1 || need redis-server
     { command -v nginx || ls /usr/sbin/nginx; } >/dev/null 2>&1 || need nginx-light
     [ "$(node_major)" -ge 18 ] || need nodejs
+    command -v npm >/dev/null 2>&1 || need npm
     command -v ss >/dev/null 2>&1 || need iproute2
     command -v setpriv >/dev/null 2>&1 || need util-linux
     command -v curl >/dev/null 2>&1 || need curl

@@ -1,6 +1,7 @@
 """A thousand clients vanish at once: all is settled in seconds and nothing is left behind."""
 
 import asyncio
+import contextlib
 import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
