@@ -25,6 +25,7 @@ from streaming.transcript import Piece, Transcript
 logger = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 1.0
+_UNREAD_SECONDS = 5.0
 _WATCHED_FOR = timedelta(seconds=3.5)
 _STORAGE_PAUSE_SECONDS = 0.5
 
@@ -35,6 +36,8 @@ class FollowedRun(Feed):
     def __init__(self, run_id: UUID, about: dict[str, Any], *, on_disconnect: str) -> None:
         super().__init__(run_id, about, Transcript())
         self.on_disconnect = on_disconnect
+        self.asked_at = time.monotonic()
+        """When somebody last asked for it: a reader may be about to attach."""
 
     def take(self, pieces: Iterable[Piece]) -> None:
         """Add what a poll found; a gap makes the readers open the run anew."""
@@ -69,6 +72,7 @@ class Follower:
         """
         known = self._runs.get(run_id)
         if known is not None and not known.lost and known.ended is None:
+            known.asked_at = time.monotonic()
             await self._refresh({run_id: known})
             if not known.lost:
                 return known
@@ -91,6 +95,7 @@ class Follower:
         if run is None or run.lost or run.ended is not None:
             run = FollowedRun(row.id, row.about, on_disconnect=row.on_disconnect)
             self._runs[row.id] = run
+        run.asked_at = time.monotonic()
         run.take(pieces)
         if self._task is None or self._task.done():
             self._task = spawn(self._poll_while_read(), name="follower")
@@ -101,7 +106,7 @@ class Follower:
         while True:
             await asyncio.sleep(conf().poll_interval_ms / 1000)
             for run in [r for r in self._runs.values() if not r.readers]:
-                if run.idle_seconds > _WATCH_SECONDS:
+                if time.monotonic() - run.asked_at > _UNREAD_SECONDS:
                     self._drop(run)
             if not self._runs:
                 return
@@ -124,6 +129,8 @@ class Follower:
         for run_id, found in (await threads.read(statements.follow, positions)).items():
             run = runs[run_id]
             if found.live:
+                if run.state == "recovering":
+                    run.state = "streaming" if run.transcript.end.part else "waiting"
                 run.take(found.pieces)
             else:
                 await self._finish(run)
