@@ -13,6 +13,7 @@ from uuid import UUID
 
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.db import DatabaseError, InterfaceError
 
 from streaming import frames, workers
 from streaming.conf import conf
@@ -83,13 +84,22 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         """Accept whoever may; tell the others why by a close code."""
         await self.accept()
-        if not await self.authenticate():
-            await self.close(NOT_SIGNED_IN)
+        refusal = await self._refusal()
+        if refusal is not None:
+            await self.close(refusal)
             return
         self._tasks = [
             spawn(self._run_commands(), name="socket commands"),
             spawn(self._send_forever(), name="socket sender"),
         ]
+
+    async def _refusal(self) -> int | None:
+        """Return the close code for somebody who may not stay, or whom nobody can ask about."""
+        try:
+            return None if await self.authenticate() else NOT_SIGNED_IN
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("A socket waits for storage: %s", type(error).__name__)
+            return RESTARTING
 
     async def disconnect(self, code: int) -> None:
         """Leave every run; each departure is recorded by a held task, behind a shield."""
@@ -223,8 +233,9 @@ class RunConsumer(AsyncWebsocketConsumer):
                 return
             if now - checked_at >= life:
                 checked_at = now
-                if not await self.authenticate():
-                    await self.close(NOT_SIGNED_IN)
+                refusal = await self._refusal()
+                if refusal is not None:
+                    await self.close(refusal)
                     return
             await self._wait(now)
 

@@ -187,7 +187,7 @@ class LiveRun(Feed):
             self.first_token_ms = round((self.progressed_at - self.started_at) * 1000)
             self.state = "streaming"
         limit = conf().reply_characters
-        room = limit - self.transcript.characters if limit else len(text)
+        room = max(limit - self.transcript.characters, 0) if limit else len(text)
         self.transcript.append(kind, text[:room])
         return completed("length") if len(text) > room else None
 
