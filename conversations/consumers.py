@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from conversations import replies, sync
 from conversations.accounts import user_of_session
+from conversations.conversing import owns_reply
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, StorageUnavailable
-from conversations.models import Message, Person
+from conversations.models import Person
 from conversations.requests import Send
 from streaming import frames, threads
 from streaming.consumers import RunConsumer
@@ -62,7 +63,7 @@ class ChatConsumer(RunConsumer):
 
     async def may_follow(self, run_id: UUID) -> bool:
         """Say whether the reply is this person's."""
-        return await threads.read(_owns, self._user_id, run_id)
+        return await threads.read(owns_reply, self._user_id, run_id)
 
     async def pong(self) -> dict[str, Any]:
         """Tell the person's revision."""
@@ -98,10 +99,6 @@ class ChatConsumer(RunConsumer):
     async def _stop(self, command: frames.Command) -> None:
         assert isinstance(command, frames.Stop)
         await replies.stop(self._user_id, command.run_id)
-
-
-def _owns(user_id: Any, run_id: UUID) -> bool:
-    return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
 
 
 def _revision(user_id: Any) -> int:

@@ -35,6 +35,11 @@ def mine(user_id: Any, conversation_id: UUID) -> Q:
     return Q(id=conversation_id, owner_id=user_id)
 
 
+def owns_reply(user_id: Any, run_id: UUID) -> bool:
+    """Say whether a reply is this user's, running or settled."""
+    return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
+
+
 def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, Any]:
     """List conversations, newest first; stable on (updated_at, id)."""
     found = Conversation.objects.of(user.pk).filter(archived=archived)

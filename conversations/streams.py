@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.http.response import HttpResponseBase
 
 from conversations.accounts import signed_in
+from conversations.conversing import owns_reply
 from conversations.errors import respond
 from conversations.exceptions import (
     BadCursorGiven,
@@ -16,7 +17,6 @@ from conversations.exceptions import (
     NotSignedIn,
     StorageUnavailable,
 )
-from conversations.models import Message
 from conversations.starting import Begun
 from streaming import workers
 from streaming.cursor import BadCursor, Cursor
@@ -38,17 +38,13 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
         user = await signed_in(request)
         if user is None:
             raise NotSignedIn
-        if not await sync_to_async(_owns)(user.pk, run_id):
+        if not await sync_to_async(owns_reply)(user.pk, run_id):
             raise NotFound
         return await _follow(request, run_id)
     except ChatError as error:
         return respond(error)
     except (DatabaseError, InterfaceError):
         return respond(StorageUnavailable())
-
-
-def _owns(user_id: object, run_id: UUID) -> bool:
-    return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
 
 
 async def _follow(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
