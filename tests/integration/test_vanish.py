@@ -16,7 +16,7 @@ from tests.integration.scripts import script
 from tests.integration.servers import Server, eventually
 
 CLIENTS = int(os.environ.get("VANISH_CLIENTS", "1000"))
-RUNS_LATER = int(os.environ.get("VANISH_RUNS", "250"))
+RUNS_LATER = int(os.environ.get("VANISH_RUNS", "100"))
 """Runs that the clients share in the rounds after the first, where each has one of its own."""
 ROUNDS = 5
 SETTLED_SECONDS = 5.0
