@@ -82,7 +82,7 @@ model-required: $(VENV)/.installed-model
 pytest: $(VENV)/.installed-dev
 	@echo "pytest"
 	@$(PY) -m pytest $(ARGS)
-	@$(if $(ARGS),:,echo "pytest, on PostgreSQL"; $(PY) -m pytest --database=postgresql tests/streaming tests/conversations)
+	@$(if $(ARGS),:,echo "pytest, on PostgreSQL"; $(PY) -m pytest --database=postgresql tests/streaming tests/conversations --ignore=tests/conversations/providers)
 
 unit: $(VENV)/.installed-dev
 	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \
