@@ -90,6 +90,24 @@ def refusing_writes() -> Iterator[Behind]:
 
 
 @contextmanager
+def refusing_fragments() -> Iterator[Behind]:
+    """Let no text through by an operational error; workers may be written."""
+    with behind() as other:
+        if other.sqlite:
+            other.execute(f"ALTER TABLE {FRAGMENT} RENAME TO away")
+        else:
+            other.begin()
+            other.execute(f"LOCK TABLE {FRAGMENT} IN EXCLUSIVE MODE")
+        try:
+            yield other
+        finally:
+            if other.sqlite:
+                other.execute(f"ALTER TABLE away RENAME TO {FRAGMENT}")
+            else:
+                other.commit()
+
+
+@contextmanager
 def refusing(table: str, column: str, value: UUID | str) -> Iterator[None]:
     """Make the database refuse rows with this value by an error that is not operational."""
     with behind() as other:

@@ -5,6 +5,7 @@ import contextvars
 import gc
 import logging
 import threading
+import weakref
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
@@ -45,18 +46,18 @@ async def test_a_task_goes_on_when_its_starter_is_cancelled() -> None:
 
 
 async def test_a_task_that_nobody_holds_is_held() -> None:
-    done = asyncio.Event()
-
     async def work() -> None:
-        for _ in range(3):
-            # A future that only the task refers to: without a holder both are garbage.
-            await asyncio.get_running_loop().run_in_executor(None, gc.collect)
-        done.set()
+        # Only the task refers to it, and only it to the task: without a holder both are garbage.
+        await asyncio.get_running_loop().create_future()
 
-    spawn(work(), name="work")
+    task = weakref.ref(spawn(work(), name="work"))
+    for _ in range(3):
+        await asyncio.sleep(0)
     gc.collect()
-    async with asyncio.timeout(5):
-        await done.wait()
+    held = task()
+    assert held is not None
+    held.cancel()
+    await asyncio.gather(held, return_exceptions=True)
 
 
 async def test_what_nobody_awaits_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -14,12 +14,20 @@ from streaming.takeover import Seen
 from streaming.transcript import Piece
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
-from tests.streaming.behind import FRAGMENT, WORKER, behind, refusing, refusing_writes
+from tests.streaming.behind import (
+    FRAGMENT,
+    WORKER,
+    behind,
+    refusing,
+    refusing_fragments,
+    refusing_writes,
+)
 from tests.streaming.production import (
     Tap,
     begin,
     fragment_count,
     reading,
+    reply,
     run_exists,
     settled,
     stored_text,
@@ -281,20 +289,26 @@ async def test_a_connection_that_was_cut_is_replaced(worker: LocalWorker) -> Non
 
 
 @pytest.mark.usefixtures("impatient_database")
-async def test_a_frozen_batch_is_never_written_under_a_new_name(make_worker: MakeWorker) -> None:
+async def test_a_frozen_batch_is_never_written_under_a_new_name(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
     """A worker that registers anew while its batch waits must not add to what it lost."""
+    set_streaming(LEASE_SECONDS=1.2)
     worker = await make_worker()
-    tap = Tap()
-    run = await begin(worker, tap)
+    run = await begin(worker, tap := Tap())
     old = worker.id
-    with refusing_writes() as other:
+    with refusing_fragments():
         tap.say("too late")
         await until(lambda: worker.journal.failing_since)
-        other.execute(f"UPDATE {WORKER} SET alive = false WHERE id = %s", old)
-    await until(lambda: worker.id != old and worker.registered.is_set())
-    await until(lambda: worker.journal.failing_since is None or run.settled.is_set())
-    await until(lambda: run.run_id not in worker.runs)
+        with behind() as taker:
+            taker.execute(f"UPDATE {WORKER} SET alive = false WHERE id = %s", old)
+        await until(lambda: worker.id != old and worker.registered.is_set())
+        # Long enough for another attempt, or for the one that finds the worker fenced.
+        attempts = asyncio.get_running_loop().time() + 1
+        await until(lambda: asyncio.get_running_loop().time() > attempts)
+    await until(run.settled.is_set)
     await until(lambda: _over(run.run_id))
+    assert (await reply(run.run_id)).content == ""
     assert await fragment_count(run.run_id) == 0
     row = await worker_row(worker.id)
     assert row is not None and row.alive
