@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from conversations import prompting
@@ -298,7 +299,7 @@ def _run(
         owner_key=str(starter.user_id),
         about=new.about,
         on_disconnect=new.on_disconnect,
-        started_at=timezone.now(),
+        started_at=Now(),  # reconciliation compares it with the database's clock
     )
     pieces = [Piece(number, part.kind, 0, part.text) for number, part in enumerate(stored, 1)]
     statements.insert(Row(reply.id, piece) for piece in pieces if piece.text)

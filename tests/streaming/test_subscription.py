@@ -1,7 +1,7 @@
 """One reader of one run."""
 
 import asyncio
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -23,7 +23,7 @@ def cursor_of(event: Event) -> Cursor | None:
     return event.cursor if isinstance(event, Started | Delta | Ended) else None
 
 
-async def departed(run_id: object) -> bool:
+async def departed(run_id: UUID) -> bool:
     return await threads.read(
         lambda: Run.objects.filter(id=run_id, departed_at__isnull=False).exists()
     )
