@@ -95,4 +95,5 @@ async def delete_conversations(which: Q) -> None:
 
 async def delete_message(user_id: Any, message_id: UUID) -> None:
     """Delete a message with what follows it in its branch."""
-    await threads.write(starting.discard_message, user_id, message_id)
+    for run_id in await threads.write(starting.discard_message, user_id, message_id):
+        runner.stop(workers.current(), run_id, reason="deleted")

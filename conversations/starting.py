@@ -390,9 +390,11 @@ def discard(conversations: Q) -> list[UUID]:
         return runs + begun_since
 
 
-def discard_message(user_id: Any, message_id: UUID) -> None:
+def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
     """Delete a message with what follows it in its branch.
 
+    Returns:
+        The runs that were live.
     Raises:
         NotFound: no such message, or somebody else's.
     """
@@ -403,14 +405,16 @@ def discard_message(user_id: Any, message_id: UUID) -> None:
         if message is None:
             raise NotFound
         doomed = _subtree(message)
-        running = Message.objects.running().filter(id__in=doomed).values_list("id", flat=True)
-        Run.objects.filter(id__in=list(running)).update(discarded=True)
+        running = Message.objects.running().filter(id__in=doomed)
+        runs = list(running.values_list("id", flat=True))
+        Run.objects.filter(id__in=runs).update(discarded=True)
         ids = {"conversation_id": message.conversation_id, "message_id": message_id}
         announce(user_id, ("message.deleted", ids))
         Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
             head_id=message.parent_id
         )
         message.delete()
+        return runs
 
 
 def _subtree(message: Message) -> set[UUID]:

@@ -62,6 +62,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         self._tasks: list[asyncio.Task[None]] = []
         self._heard_at = time.monotonic()
         self._turn = 0
+        self._over = False
         try:
             await super().__call__(scope, receive, send)
         finally:
@@ -90,7 +91,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             return
         self._tasks = [
             spawn(self._run_commands(), name="socket commands"),
-            spawn(self._send_forever(), name="socket sender"),
+            spawn(self._send_until_over(), name="socket sender"),
         ]
 
     async def _refusal(self) -> int | None:
@@ -122,7 +123,8 @@ class RunConsumer(AsyncWebsocketConsumer):
         except BadFrame as error:
             self.say_error(None, error.code, str(error))
             return
-        await self._commands.put(message)
+        if not self._over:
+            await self._commands.put(message)
 
     def say(self, message: dict[str, Any]) -> None:
         """Put a message before the text of runs."""
@@ -216,6 +218,17 @@ class RunConsumer(AsyncWebsocketConsumer):
         """Name the real end, to someone who may know it."""
         feed = await workers.current().feed(run_id) if await self.may_follow(run_id) else None
         return None if feed is None else str(feed.transcript.end)
+
+    async def _send_until_over(self) -> None:
+        """Send; once that is over, let nothing wait for it: a disconnect must get its turn."""
+        try:
+            await self._send_forever()
+        finally:
+            self._over = True
+            for task in self._tasks:
+                task.cancel()
+            while not self._commands.empty():
+                self._commands.get_nowait()
 
     async def _send_forever(self) -> None:
         checked_at = time.monotonic()
