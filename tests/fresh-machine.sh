@@ -38,6 +38,8 @@ mirror() {
 }
 
 build_root() {
+    # Programs that give up root, such as PostgreSQL, must be able to pass through "/".
+    chmod 755 "$ROOT"
     [ ! -x "$ROOT/usr/bin/git" ] || return 0
     # shellcheck disable=SC2046
     debootstrap --variant=minbase \
