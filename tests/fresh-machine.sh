@@ -39,6 +39,7 @@ mirror() {
 
 build_root() {
     # Programs that give up root, such as PostgreSQL, must be able to pass through "/".
+    mkdir -p "$ROOT"
     chmod 755 "$ROOT"
     [ ! -x "$ROOT/usr/bin/git" ] || return 0
     # shellcheck disable=SC2046
