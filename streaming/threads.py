@@ -16,6 +16,7 @@ from django.db import connection, connections
 T = TypeVar("T")
 
 _IDLE_CHECK_SECONDS = 1.0
+_ENDING = "cannot schedule new futures after"  # what concurrent.futures says then
 _CLOSE_SECONDS = 5.0
 
 
@@ -130,7 +131,13 @@ async def read(function: Callable[..., T], *args: Any) -> T:
 
 async def _call(executor: ThreadPoolExecutor, function: Callable[..., T], args: Any) -> T:
     call = sync_to_async(_keep_connection, thread_sensitive=False, executor=executor)
-    return await call(function, args)
+    try:
+        return await call(function, args)
+    except RuntimeError as error:
+        if str(error).startswith(_ENDING):
+            # The interpreter ends under us (Ctrl-C under `runserver`): so does whoever asked.
+            raise asyncio.CancelledError from None
+        raise
 
 
 _last_used = threading.local()
