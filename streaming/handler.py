@@ -88,7 +88,7 @@ class StreamingASGIHandler(ASGIHandler):
             pass
         except asyncio.CancelledError:
             raise
-        except Exception:
+        except Exception:  # Django would leave the response open, see (c)
             await self._close_stream(response)
             await sync_to_async(response.close)()
             raise

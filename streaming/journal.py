@@ -113,7 +113,7 @@ class Journal:
             except Fenced:
                 self._on_fenced(worker_id)
                 return
-            except Exception:
+            except Exception:  # as above; only the offender ends
                 logger.exception("Fragments of run %s were refused", run_id)
                 run.refuse_text()
             else:

@@ -99,7 +99,7 @@ class LlamaHost:
             # Not free while a process that nobody used is ending.
             while not _take(descriptor, fcntl.LOCK_SH):  # noqa: ASYNC110  held by another process
                 await asyncio.sleep(_POLL_SECONDS)
-        except BaseException:
+        except BaseException:  # also a cancellation must not leave it open
             os.close(descriptor)
             raise
         if self._users_lock is None:
