@@ -20,7 +20,7 @@ from streaming.source import Item, Progress, Source, SourceFailed, Text
 
 _SIGN_SECONDS = 1.0
 _MAX_OUTPUT_TOKENS = 768  # so small a model may repeat itself for ever
-_TEMPERATURE = 0.2
+_TEMPERATURE = 0.0  # a model this small loses itself as soon as it samples
 # The one that comes with the model's template makes it answer in French.
 _SYSTEM_PROMPT = "You are a helpful assistant."
 
@@ -29,7 +29,7 @@ class LocalProvider(BaseProvider):
     """Replies of SmolLM2-135M from the one llama.cpp process of this host.
 
     OPTIONS: `directory`, shared by the workers that share the process; `slots` (2), replies at a
-    time; `context_tokens` (2048) of each; `max_output_tokens` (768), `temperature` (0.2) and
+    time; `context_tokens` (2048) of each; `max_output_tokens` (768), `temperature` (0) and
     `system_prompt` where the prompt has none; `start_seconds` (60); `idle_seconds` (3);
     `user_agent`.
     """
