@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from playwright.async_api import Browser
+from playwright.async_api import Browser, Route
 
 from tests.browser.visitor import Visitor
 from tests.integration.databases import count
@@ -210,6 +210,36 @@ async def test_regenerate_asks_the_same_question_again(visitor: Visitor) -> None
     assert await visitor.reply.get_attribute("data-message") != first
     assert await visitor.page.locator("article").count() == 2
     assert [m["role"] for m in await visitor.stored()] == ["user", "assistant", "assistant"]
+
+
+async def test_an_answer_that_was_long_on_its_way_does_not_bring_an_older_reply_back(
+    visitor: Visitor,
+) -> None:
+    late: list[Route] = []
+    shown = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        if route.request.method == "GET" and not late:
+            late.append(route)
+            answer = await route.fetch()
+            await shown.wait()
+            await route.fulfill(response=answer)
+        else:
+            await route.continue_()
+
+    await visitor.page.route("**/messages", hold)
+    await visitor.play({"text": "an answer"})
+    await visitor.sees_end()
+    first = await visitor.reply.get_attribute("data-message")
+    await visitor.until(lambda: visitor.page.is_visible("button:has-text('Regenerate')"), "no end")
+    await visitor.page.click("button:has-text('Regenerate')")
+    await visitor.page.locator(f"article[data-message='{first}']").wait_for(state="detached")
+    await visitor.sees_end()
+    shown.set()
+    await late[0].request.response()
+    await visitor.page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert await visitor.page.locator("article").count() == 2
+    assert await visitor.reply.get_attribute("data-message") != first
 
 
 async def test_a_failure_is_said_in_words_and_can_be_tried_again(visitor: Visitor) -> None:

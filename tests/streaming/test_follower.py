@@ -206,7 +206,9 @@ async def test_a_gap_makes_the_readers_open_the_run_anew() -> None:
 
 async def test_one_statement_asks_for_all_followed_runs(worker: object) -> None:
     def ask() -> None:
-        one, two, gone = new_run(uuid4(), text="abcdef"), new_run(uuid4()), uuid4()
+        worker_id, gone = uuid4(), uuid4()
+        takeover.register(worker_id)
+        one, two = new_run(worker_id, text="abcdef"), new_run(worker_id)
         statements: list[str] = []
 
         def count(execute: Any, sql: str, *rest: Any) -> Any:

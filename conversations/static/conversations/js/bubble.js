@@ -2,7 +2,7 @@
 
 import { ICONS, icon, make } from "./dom.js";
 import { MarkdownView } from "./markdown.js";
-import { pendingReply, reasoningOf, textOf } from "./reply.js";
+import { reasoningOf, textOf } from "./reply.js";
 import { endingOf, figuresOf, remedyOf } from "./words.js";
 
 /** What a person said: shown as it was written. */
@@ -30,18 +30,18 @@ export class ReplyBubble {
   #frame = 0;
 
   /**
-   * @param {string} id
+   * @param {import("./reply.js").Reply} reply drawn at once: a known text is never shown blank
    * @param {{nameOf: (model: string) => string, onAction: (action: string, reply: object) => void,
    *   onDrawn: () => void}} page
    */
-  constructor(id, page) {
+  constructor(reply, page) {
     this.page = page;
     this.isLast = true;
-    this.reply = pendingReply(id);
+    this.reply = reply;
     this.author = make("p", { className: "author" });
     this.element = make(
       "article",
-      { className: "message reply", data: { message: id }, aria: { label: "Reply" } },
+      { className: "message reply", data: { message: reply.id }, aria: { label: "Reply" } },
       this.author,
       this.#text,
       this.#caret,

@@ -11,6 +11,7 @@ import { branchTo } from "./tree.js";
 export class OpenConversation {
   #page;
   #follower = null;
+  #follows = 0;
   #connection = { state: "closed", accepted: true };
   #wantsStop = false;
   #leaving = false;
@@ -50,11 +51,13 @@ export class OpenConversation {
   async refresh() {
     this.#leaving = false;
     if (this.isNew || this.isRunning) return;
+    const follows = this.#follows;
     const [conversation, { messages }] = await again(() => {
       const path = `/api/conversations/${this.id}`;
       return Promise.all([ask(path), ask(`${path}/messages`)]);
     });
-    if (this.isRunning || this.#leaving) return;
+    // A reply that was followed since may be missing in what was read.
+    if (this.#follows !== follows || this.#leaving) return;
     this.loaded = true;
     this.model = conversation.model;
     this.title = conversation.title;
@@ -67,9 +70,8 @@ export class OpenConversation {
   /** Ask; the question and the waiting reply are shown at once. */
   send(content, model) {
     const [id, replyId] = [newId(), newId()];
-    this.transcript.add({ id, role: "user", content });
-    this.transcript.add({ id: replyId, role: "assistant" });
-    this.#follow(pendingReply(replyId, { model }), {
+    this.transcript.addQuestion({ id, content });
+    this.#follow(this.#added(pendingReply(replyId, { model })), {
       prepare: () => this.#create(model),
       path: `/api/conversations/${this.id}/messages`,
       body: { id, reply_id: replyId, content, model },
@@ -130,15 +132,19 @@ export class OpenConversation {
     const replyId = newId();
     const model = this.#page.chosenModel();
     this.transcript.remove(reply.id);
-    this.transcript.add({ id: replyId, role: "assistant" });
-    this.#follow(pendingReply(replyId, { model }), {
+    this.#follow(this.#added(pendingReply(replyId, { model })), {
       path: `/api/messages/${reply.id}/regenerate`,
       body: { reply_id: replyId, model },
       onRefused: () => {
         this.transcript.remove(replyId);
-        this.transcript.add({ id: reply.id, role: "assistant" }).update(reply);
+        this.transcript.addReply(reply);
       },
     });
+  }
+
+  #added(reply) {
+    this.transcript.addReply(reply);
+    return reply;
   }
 
   async #create(model) {
@@ -150,6 +156,7 @@ export class OpenConversation {
   }
 
   #follow(reply, start = null) {
+    this.#follows += 1;
     this.#wantsStop = false;
     const bubble = this.transcript.reply(reply.id);
     bubble.update(reply);

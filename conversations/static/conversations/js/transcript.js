@@ -2,7 +2,7 @@
 
 import { Question, ReplyBubble } from "./bubble.js";
 import { make } from "./dom.js";
-import { adopt } from "./reply.js";
+import { adopt, replyFrom } from "./reply.js";
 
 export class Transcript {
   #bubbles = new Map();
@@ -23,8 +23,7 @@ export class Transcript {
     for (const id of this.#bubbles.keys()) if (!ids.has(id)) this.remove(id);
     let before = null;
     for (const message of branch) {
-      const bubble = this.#bubbleOf(message);
-      if (message.role === "assistant") bubble.update(adopt(bubble.reply, message));
+      const bubble = this.#shown(message);
       const place = before ? before.nextSibling : this.element.firstChild;
       if (bubble.element !== place) this.element.insertBefore(bubble.element, place);
       before = bubble.element;
@@ -32,12 +31,14 @@ export class Transcript {
     this.#markLast();
   }
 
-  /** Add a message below the others. */
-  add(message) {
-    const bubble = this.#bubbleOf(message);
-    this.element.append(bubble.element);
-    this.#markLast();
-    return bubble;
+  /** Add a question below the others. */
+  addQuestion(question) {
+    this.#append(question.id, new Question(question));
+  }
+
+  /** Add a reply below the others, with the text that is known. */
+  addReply(reply) {
+    this.#append(reply.id, new ReplyBubble(reply, this.page));
   }
 
   remove(id) {
@@ -61,14 +62,25 @@ export class Transcript {
     return [...this.#bubbles.values()].at(-1);
   }
 
-  #bubbleOf(message) {
-    let bubble = this.#bubbles.get(message.id);
-    if (!bubble) {
-      const isReply = message.role === "assistant";
-      bubble = isReply ? new ReplyBubble(message.id, this.page) : new Question(message);
-      this.#bubbles.set(message.id, bubble);
+  /** The bubble of a stored message, brought up to date. */
+  #shown(message) {
+    const isReply = message.role === "assistant";
+    const known = this.#bubbles.get(message.id);
+    if (known) {
+      if (isReply) known.update(adopt(known.reply, message));
+      return known;
     }
+    const bubble = isReply
+      ? new ReplyBubble(replyFrom(message), this.page)
+      : new Question(message);
+    this.#bubbles.set(message.id, bubble);
     return bubble;
+  }
+
+  #append(id, bubble) {
+    this.#bubbles.set(id, bubble);
+    this.element.append(bubble.element);
+    this.#markLast();
   }
 
   #markLast() {
