@@ -59,8 +59,7 @@ def _check_value(key: str, value: Any) -> list[CheckMessage]:
                 id="holdfast_streaming.E007",
             )
         ]
-    lowest = -1 if key == "JOURNAL_MIN_INTERVAL_MS" else 0
-    if isinstance(value, int | float) and value < lowest:
+    if isinstance(value, int | float) and value < 0:
         return [
             Error(
                 f"STREAMING[{key!r}] is below 0.",

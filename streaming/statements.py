@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
+import msgspec
+from django.db import connection
 
 from streaming.cursor import Cursor
 from streaming.models import Fragment, Run, Worker
@@ -37,7 +38,14 @@ _APPEND_POSTGRESQL = f"""
     )
     SELECT count(*) FROM w
 """
+# One statement, too: each one lets go of the interpreter lock, and in a busy process waits for it.
 _APPEND_SQLITE = f"""
+    INSERT INTO {_FRAGMENT} (run_id, part, kind, "end", text)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4 FROM json_each(%s)
+    WHERE EXISTS (SELECT 1 FROM {_WORKER} WHERE id = %s AND alive)
+    ON CONFLICT DO NOTHING
+"""
+_INSERT = f"""
     INSERT INTO {_FRAGMENT} (run_id, part, kind, "end", text)
     VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
@@ -52,10 +60,17 @@ def append(worker_id: UUID, rows: Sequence[Row]) -> None:
     if connection.vendor == "postgresql":
         _append_postgresql(worker_id, rows)
     else:
-        with transaction.atomic():
-            if not Worker.objects.filter(id=worker_id, alive=True).exists():
-                raise Fenced
-            insert(rows)
+        _append_sqlite(worker_id, rows)
+
+
+def _append_sqlite(worker_id: UUID, rows: Sequence[Row]) -> None:
+    values = [(row.run_id.hex, *_columns(row.piece)) for row in rows]
+    with connection.cursor() as cursor:
+        cursor.execute(_APPEND_SQLITE, (msgspec.json.encode(values).decode(), worker_id.hex))
+        added = cursor.rowcount
+    if not added:
+        # A repeat, or fenced.
+        lock_worker(worker_id)
 
 
 def _append_postgresql(worker_id: UUID, rows: Sequence[Row]) -> None:
@@ -74,13 +89,14 @@ def _append_postgresql(worker_id: UUID, rows: Sequence[Row]) -> None:
 
 def insert(rows: Iterable[Row]) -> None:
     """Store fragments inside the caller's transaction."""
-    values = [
-        (_key(row.run_id), row.piece.part, row.piece.kind, row.piece.end, row.piece.text)
-        for row in rows
-    ]
+    values = [(_key(row.run_id), *_columns(row.piece)) for row in rows]
     if values:
         with connection.cursor() as cursor:
-            cursor.executemany(_APPEND_SQLITE, values)
+            cursor.executemany(_INSERT, values)
+
+
+def _columns(piece: Piece) -> tuple[int, str, int, str]:
+    return piece.part, piece.kind, piece.start + len(piece.text), piece.text
 
 
 def lock_worker(worker_id: UUID) -> None:

@@ -42,9 +42,14 @@ class SQLite:
 
 
 class PostgreSQL:
-    """A private cluster on a free loopback port; fsync is off, nothing here survives power loss."""
+    """A private cluster on a free loopback port.
 
-    def __init__(self, directory: Path) -> None:
+    Args:
+        durable: whether it survives a loss of power; tests need not.
+    """
+
+    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+        self.durable = durable
         self.port = free_port()
         self.directory = directory
         self._migrated = False
@@ -57,7 +62,8 @@ class PostgreSQL:
             shutil.chown(self.directory, "postgres", "postgres")
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
         options = (
-            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=200"
+            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c max_connections=200"
+            f" -c fsync={'on' if self.durable else 'off'}"
             f" -c unix_socket_directories={self.directory} -c shared_buffers=64MB"
         )
         log = str(self.directory / "log")
