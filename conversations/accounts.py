@@ -1,6 +1,8 @@
 """Who is asking: the session's user, and guests, who become users at their first unsafe request."""
 
 import secrets
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,33 +13,47 @@ from django.contrib.auth import (
     SESSION_KEY,
     alogin,
     get_user_model,
+    load_backend,
 )
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.db.models import EmailField
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
 from django.utils.crypto import constant_time_compare
+from django.utils.http import is_same_domain
 from ninja.utils import check_csrf
 
+from conversations import conf
 from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
 from conversations.models import Guest, Person
 from streaming import threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 def is_same_origin(origin: str, host: str) -> bool:
     """Say whether a page of this origin may send to this host what changes something."""
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return True
     try:
         found = urlsplit(origin)
     except ValueError:
         return False
+    if any(_covers(trusted, origin) for trusted in settings.CSRF_TRUSTED_ORIGINS):
+        return True
     if found.scheme not in ("http", "https") or found.netloc.lower() != host.lower():
         return False
     domain, _ = split_domain_port(host)
-    return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
+    allowed = settings.ALLOWED_HOSTS
+    if settings.DEBUG and not allowed:  # as in HttpRequest.get_host
+        allowed = [".localhost", "127.0.0.1", "[::1]"]
+    return bool(domain) and validate_host(domain, allowed)
+
+
+def _covers(trusted: str, origin: str) -> bool:
+    """Say whether an entry of CSRF_TRUSTED_ORIGINS, maybe `https://*.example.com`, means this."""
+    scheme, _, host = trusted.partition("://")
+    given, _, name = origin.partition("://")
+    return given == scheme and is_same_domain(name, host.lstrip("*"))
 
 
 async def signed_in(request: HttpRequest) -> Any:
@@ -62,19 +78,20 @@ async def signed_in(request: HttpRequest) -> Any:
     user = await request.auser()
     if user.is_authenticated:
         return user
-    if request.method in _SAFE or not settings.ALLOW_GUESTS:
+    if request.method in _SAFE or not conf.guests_allowed():
         return None
     guest = await threads.write(_make_guest)
-    await alogin(request, guest, backend="django.contrib.auth.backends.ModelBackend")
+    await alogin(request, guest, backend=_backend())
     return guest
 
 
 def _make_guest() -> Any:
     with transaction.atomic():
         users = get_user_model()
-        guest = users._default_manager.model(
-            **{users.USERNAME_FIELD: f"guest-{secrets.token_hex(8)}"}
-        )
+        name = f"guest-{secrets.token_hex(8)}"
+        if isinstance(users._meta.get_field(users.USERNAME_FIELD), EmailField):
+            name += "@guest.invalid"
+        guest = users._default_manager.model(**{users.USERNAME_FIELD: name})
         guest.set_unusable_password()
         guest.save()
         Guest.objects.create(user=guest)
@@ -82,17 +99,24 @@ def _make_guest() -> Any:
         return guest
 
 
+def _backend() -> str:
+    """Name the backend that will know a guest by its session."""
+    backends: Sequence[str] = settings.AUTHENTICATION_BACKENDS
+    return _MODEL_BACKEND if _MODEL_BACKEND in backends else backends[0]
+
+
 def user_of_session(session_key: str | None) -> Any:
     """Return the active user that a session belongs to, or None; synchronous, for sockets."""
     if not session_key:
         return None
-    session = SessionStore(session_key)
-    user_id = session.get(SESSION_KEY)
-    if user_id is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+    session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    user_id, backend = session.get(SESSION_KEY), session.get(BACKEND_SESSION_KEY)
+    if user_id is None or backend not in settings.AUTHENTICATION_BACKENDS:
         return None
-    user = get_user_model()._default_manager.filter(pk=user_id, is_active=True).first()
+    user: Any = load_backend(backend).get_user(get_user_model()._meta.pk.to_python(user_id))
     if user is None:
         return None
-    # A changed password ends the session.
+    # A changed password ends the session; a changed SECRET_KEY does not, while it is a fallback.
     given = str(session.get(HASH_SESSION_KEY, ""))
-    return user if constant_time_compare(given, user.get_session_auth_hash()) else None
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return user if any(constant_time_compare(given, one) for one in hashes) else None

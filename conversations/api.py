@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
@@ -15,7 +14,7 @@ from ninja.parser import Parser
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from conversations import conversing, errors, replies
+from conversations import conf, conversing, errors, replies
 from conversations.accounts import signed_in
 from conversations.exceptions import BadJson, UnsupportedType
 from conversations.providers import providers
@@ -34,7 +33,7 @@ from conversations.requests import (
 )
 from conversations.streams import answer_start
 from streaming import threads
-from streaming.conf import conf
+from streaming.conf import conf as streaming_conf
 
 
 class JsonParser(Parser):
@@ -65,15 +64,15 @@ class ChatAPI(NinjaAPI):
     def get_openapi_schema(self, **kwargs: Any) -> OpenAPISchema:
         """Return the schema."""
         schema = super().get_openapi_schema(**kwargs)
-        schema["paths"]["/api/runs/{run_id}/events"] = _EVENTS
+        schema["paths"][self.get_root_path({}) + "runs/{run_id}/events"] = _EVENTS
         return schema
 
 
 api = ChatAPI(
-    title=settings.PRODUCT_NAME,
-    version=settings.PRODUCT_VERSION,
-    description="Replies that cannot be lost. Streams: see `/api/runs/{run_id}/events`.",
-    urls_namespace="api",
+    title=conf.product_name(),
+    version=conf.product_version(),
+    description="Replies that cannot be lost. Streams: see `runs/{run_id}/events`.",
+    urls_namespace="holdfast:api",
     auth=signed_in,
     parser=JsonParser(),
 )
@@ -118,7 +117,7 @@ async def session(request: HttpRequest) -> dict[str, Any]:
     """Say who is signed in; sets `csrftoken`."""
     get_token(request)
     user = await request.auser()
-    limits = conf()
+    limits = streaming_conf()
     shape = await sync_to_async(conversing.user_shape)(user) if user.is_authenticated else None
     return {
         "user": shape,
@@ -127,9 +126,9 @@ async def session(request: HttpRequest) -> dict[str, Any]:
             "heartbeat_seconds": limits.heartbeat_seconds,
             "starts_per_minute": limits.starts_per_minute,
             "message_characters": CONTENT_CHARACTERS,
-            "body_bytes": settings.BODY_BYTES,
+            "body_bytes": conf.body_bytes(),
         },
-        "guests": settings.ALLOW_GUESTS,
+        "guests": conf.guests_allowed(),
     }
 
 

@@ -37,7 +37,7 @@ class ChatConsumer(RunConsumer):
     async def connect(self) -> None:
         """Join the person's group, then serve."""
         await super().connect()
-        if self._user_id is not None:
+        if self._user_id is not None and self.channel_layer is not None:
             await self.channel_layer.group_add(sync.group(self._user_id), self.channel_name)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -45,7 +45,7 @@ class ChatConsumer(RunConsumer):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._user_id is not None:
+            if self._user_id is not None and self.channel_layer is not None:
                 await asyncio.shield(
                     self.channel_layer.group_discard(sync.group(self._user_id), self.channel_name)
                 )

@@ -22,7 +22,8 @@ def user_shape(user: Any) -> dict[str, Any]:
     """Return a person as the page knows them."""
     guest = Guest.objects.filter(user=user).exists()
     name = "" if guest else user.get_username()
-    return {"id": str(user.pk), "name": name, "guest": guest, "staff": user.is_staff}
+    staff = getattr(user, "is_staff", False)
+    return {"id": str(user.pk), "name": name, "guest": guest, "staff": staff}
 
 
 def mine(user_id: Any, conversation_id: UUID) -> Q:

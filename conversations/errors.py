@@ -3,12 +3,15 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.urls import reverse
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from conversations import conf
 from conversations.exceptions import (
     BadJson,
     ChatError,
@@ -17,6 +20,7 @@ from conversations.exceptions import (
     NotFound,
     NotSignedIn,
     StorageUnavailable,
+    TooLarge,
 )
 
 logger = logging.getLogger(__name__)
@@ -40,7 +44,7 @@ def install(api: NinjaAPI) -> None:
     """Make the API answer every error by the contract."""
     for kind in (
         *(ChatError, ValidationError, AuthenticationError, HttpError, Http404),
-        *(DatabaseError, InterfaceError, Exception),
+        *(RequestDataTooBig, DatabaseError, InterfaceError, Exception),
     ):
         api.add_exception_handler(kind, _answer)
 
@@ -56,9 +60,12 @@ def _answer(request: HttpRequest, error: Any) -> HttpResponse:
         case HttpError():
             # ninja wraps whatever its parser raised.
             cause = error.__cause__ or error.__context__
-            return respond(cause if isinstance(cause, ChatError) else BadJson())
+            known = isinstance(cause, ChatError | RequestDataTooBig)
+            return _answer(request, cause) if known else respond(BadJson())
         case Http404():
             return respond(NotFound())
+        case RequestDataTooBig():
+            return respond(TooLarge())
         case DatabaseError() | InterfaceError():
             logger.warning("A request found storage unavailable: %s", type(error).__name__)
             return respond(StorageUnavailable())
@@ -83,16 +90,21 @@ def no_such_endpoint(request: HttpRequest, rest: str) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a failed CSRF check; settings name it."""
-    if request.path.startswith("/api/"):
-        return respond(CsrfFailed())
-    return render(request, "conversations/error.html", {"message": CsrfFailed.message}, status=403)
+    return respond(CsrfFailed()) if _is_of_api(request) else _page(request, CsrfFailed())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer for what does not exist."""
-    if request.path.startswith("/api/"):
-        return respond(NotFound())
-    return render(request, "conversations/error.html", {"message": NotFound.message}, status=404)
+    return respond(NotFound()) if _is_of_api(request) else _page(request, NotFound())
+
+
+def _is_of_api(request: HttpRequest) -> bool:
+    return request.path.startswith(reverse("holdfast:api:api-root"))
+
+
+def _page(request: HttpRequest, error: ChatError) -> HttpResponse:
+    context = {"message": str(error), "product_name": conf.product_name()}
+    return render(request, "conversations/error.html", context, status=error.http_status)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -5,11 +5,11 @@ import threading
 from typing import Any
 
 from channels.layers import get_channel_layer
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from conversations import conf
 from conversations.errors import unlogged
 from streaming import threads, workers
 
@@ -19,7 +19,7 @@ _READY_SECONDS = 3.0
 async def healthz(request: HttpRequest) -> HttpResponse:
     """Answer without any I/O."""
     return JsonResponse(
-        {"status": "ok", "name": settings.PRODUCT_NAME, "version": settings.PRODUCT_VERSION}
+        {"status": "ok", "name": conf.product_name(), "version": conf.product_version()}
     )
 
 
@@ -50,7 +50,7 @@ def _database() -> dict[str, bool]:
     found = {"database": True, "migrations": not pending}
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            # Our connections set synchronous_commit themselves, see `chatproject.env`.
+            # synchronous_commit is a matter of each connection, and of the project's settings.
             cursor.execute("SELECT current_setting('fsync')")
             found["durable"] = cursor.fetchone()[0] == "on"
     return found

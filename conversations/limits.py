@@ -3,8 +3,8 @@
 from typing import Any
 
 import msgspec
-from django.conf import settings
 
+from conversations import conf
 from conversations.exceptions import TooLarge
 
 _SKIPPED_BYTES = 64 * 1024 * 1024  # read and thrown away, so that the client reads our answer
@@ -27,7 +27,7 @@ class BodyLimit:
             message = await receive()
             taken.append(message)
             size += len(message.get("body", b""))
-            if size > settings.BODY_BYTES:
+            if size > conf.body_bytes():
                 await self._refuse(receive, send, size, more=message.get("more_body", False))
                 return
             if message["type"] != "http.request" or not message.get("more_body", False):

@@ -23,7 +23,10 @@ class Person(models.Model):
     """What the chat knows of a user: a revision that every change to their lists raises."""
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="person"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="holdfast_person",
     )
     revision = models.PositiveBigIntegerField(default=0)
 
@@ -35,7 +38,10 @@ class Guest(models.Model):
     """Marks a user who came without signing up; bound to one session, without a password."""
 
     user = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="guest"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="holdfast_guest",
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -56,7 +62,7 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations"
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="holdfast_conversations"
     )
     title = models.CharField(max_length=200, blank=True)
     model = models.CharField(max_length=200, blank=True)
@@ -84,7 +90,7 @@ class Conversation(models.Model):
 
     def get_absolute_url(self) -> str:
         """Return the page of the conversation."""
-        return reverse("pages:conversation", args=[self.id])
+        return reverse("holdfast:conversation", args=[self.id])
 
 
 class MessageQuerySet(models.QuerySet["Message"]):

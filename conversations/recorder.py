@@ -1,7 +1,7 @@
 """Keeps replies: where the end of a run becomes a settled message."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.db import connection
@@ -16,6 +16,7 @@ from streaming.transcript import text_of
 
 _MESSAGE = Message._meta.db_table
 _CONVERSATION = Conversation._meta.db_table
+_OWNER = cast("Field[Any, Any]", Conversation._meta.get_field("owner"))
 
 # In plain SQL: a thousand readers that leave, or a worker that dies, end a thousand runs at once,
 # and building these statements anew would cost ten times what they do.
@@ -44,7 +45,7 @@ class MessageRecorder:
             found = cursor.fetchone()
             if found is None:
                 return False
-            conversation_id, owner_id = UUID(str(found[0])), found[1]
+            conversation_id, owner_id = UUID(str(found[0])), _OWNER.to_python(found[1])
             now = timezone.now()
             # Person before conversation: the order in which a start locks.
             ids = {"conversation_id": conversation_id, "run_id": run_id}

@@ -1,8 +1,7 @@
 """Replies: start, stop and delete, across the edge between a request and what outlives it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Coroutine
-from contextlib import aclosing
+from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
@@ -14,11 +13,9 @@ from conversations.exceptions import ChatError, StorageUnavailable
 from conversations.providers import providers
 from conversations.requests import Start
 from conversations.starting import Begun, Starter
-from streaming import runner, threads, workers
+from streaming import runner, runs, threads, workers
 from streaming.detached import spawn
-from streaming.source import Item, SourceFailed
-
-_REGISTRATION_SECONDS = 5.0
+from streaming.source import Source, SourceFailed
 
 
 async def start(user_id: Any, request: Start) -> Begun:
@@ -45,11 +42,9 @@ async def _refusal(starting: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
 
 
 async def _start(user_id: Any, request: Start) -> Begun:
-    worker = workers.current()
     try:
-        async with asyncio.timeout(_REGISTRATION_SECONDS):
-            await worker.registered.wait()
-    except TimeoutError:
+        worker = await runs.ready()
+    except runs.NotReady:
         raise StorageUnavailable from None
     starter = Starter(user_id, worker.id, len(worker.runs), worker.draining)
     try:
@@ -61,16 +56,20 @@ async def _start(user_id: Any, request: Start) -> Begun:
     return begun
 
 
-async def _source(begun: Begun) -> AsyncGenerator[Item]:
-    """Make the source inside the run, so that what a provider raises is the run's failure."""
+def _source(begun: Begun) -> Source:
+    """Make the source; what a provider raises here is the run's failure, too."""
     assert begun.prompt is not None
     try:
-        provider = providers[begun.provider]
+        return providers[begun.provider].stream(begun.prompt)
     except KeyError:
-        raise SourceFailed("upstream_refused", detail="no such provider") from None
-    async with aclosing(provider.stream(begun.prompt)) as items:
-        async for item in items:
-            yield item
+        return _failing(SourceFailed("upstream_refused", detail="no such provider"))
+    except Exception as error:  # any provider's; the run has begun and must end
+        return _failing(error)
+
+
+async def _failing(error: Exception) -> Source:
+    raise error
+    yield
 
 
 async def stop(user_id: Any, run_id: UUID) -> bool:

@@ -34,11 +34,12 @@ async def _not_found(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.close"})
 
 
-websocket = SameOrigin(
-    URLRouter(
-        [
-            path("ws/chat/", ChatConsumer.as_asgi()),
-            path("<path:rest>", _not_found),  # type: ignore[arg-type]  # an ASGI application
-        ]
-    )
+chat: Any = SameOrigin(ChatConsumer.as_asgi())
+"""The chat's socket; a project gives it a path among its own."""
+
+websocket = URLRouter(
+    [
+        path("ws/chat/", chat),
+        path("<path:rest>", _not_found),  # type: ignore[arg-type]  # an ASGI application
+    ]
 )

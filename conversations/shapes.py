@@ -3,9 +3,16 @@
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
+
 from conversations.models import Conversation, Message
 from streaming.statements import stored_parts
 from streaming.transcript import StoredPart, end_of, text_of
+
+
+def events_path(run_id: UUID) -> str:
+    """Return the URL of a run's events: the same for the life of the reply."""
+    return reverse("holdfast:events", args=[run_id])
 
 
 def conversation_shape(conversation: Conversation) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from conversations import prompting
@@ -27,14 +26,15 @@ from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
 from conversations.recorder import about
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
+from conversations.shapes import events_path
 from conversations.sync import announce
-from streaming import statements
 from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
 from streaming.runner import NewRun
-from streaming.statements import Fenced, Row
-from streaming.transcript import Piece, StoredPart
+from streaming.runs import note_stop, open_run
+from streaming.statements import Fenced
+from streaming.transcript import StoredPart
 
 _Status = Message.Status
 _TITLE_CHARACTERS = 60
@@ -140,7 +140,7 @@ def _conversation(starter: Starter, start: Send | Regenerate | Edit) -> Conversa
 def _refuse_second(conversation: Conversation) -> None:
     running = Message.objects.running().filter(conversation=conversation).first()
     if running is not None:
-        raise ReplyInProgress(run_id=str(running.id), events=f"/api/runs/{running.id}/events")
+        raise ReplyInProgress(run_id=str(running.id), events=events_path(running.id))
 
 
 def _model(start: Start, conversation: Conversation) -> Model:
@@ -280,10 +280,6 @@ def _prompt(
 def _run(
     starter: Starter, start: Start, reply: Message, prompt: Prompt, *, stored: list[StoredPart]
 ) -> Begun:
-    try:
-        statements.lock_worker(starter.worker_id)
-    except Fenced:
-        raise StorageUnavailable from None
     assert reply.parent_id is not None
     new = NewRun(
         run_id=reply.id,
@@ -292,17 +288,10 @@ def _run(
         on_disconnect=start.on_disconnect or conf().on_disconnect,
         stored=stored,
     )
-    Run.objects.create(
-        id=new.run_id,
-        worker_id=starter.worker_id,
-        claim=new.claim,
-        owner_key=str(starter.user_id),
-        about=new.about,
-        on_disconnect=new.on_disconnect,
-        started_at=Now(),  # reconciliation compares it with the database's clock
-    )
-    pieces = [Piece(number, part.kind, 0, part.text) for number, part in enumerate(stored, 1)]
-    statements.insert(Row(reply.id, piece) for piece in pieces if piece.text)
+    try:
+        open_run(starter.worker_id, new, owner_key=str(starter.user_id))
+    except Fenced:
+        raise StorageUnavailable from None
     return Begun(
         reply.id, reply.parent_id, reply.conversation_id, START, new, prompt, reply.provider
     )
@@ -359,9 +348,7 @@ def request_stop(user_id: Any, run_id: UUID) -> bool:
         raise NotFound
     if reply.status != _Status.RUNNING:
         return True
-    Run.objects.filter(id=run_id, stop_requested_at__isnull=True).update(
-        stop_requested_at=timezone.now()
-    )
+    note_stop(run_id)
     return False
 
 

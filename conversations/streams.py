@@ -1,5 +1,7 @@
 """Streams as plain async views: follow a run, and answer a start with its own subscription."""
 
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
@@ -17,17 +19,14 @@ from conversations.exceptions import (
     NotSignedIn,
     StorageUnavailable,
 )
+from conversations.shapes import events_path
 from conversations.starting import Begun
-from streaming import workers
+from streaming import runs, workers
 from streaming.cursor import BadCursor, Cursor
 from streaming.responses import EventStreamResponse, TextStreamResponse
-from streaming.sse import parse_last_id
-from streaming.subscription import NoSuchRun, Subscription, subscribe
+from streaming.subscription import NoSuchRun, Subscription
 
-
-def events_path(run_id: UUID) -> str:
-    """Return the URL of a run's events: the same for the life of the reply."""
-    return f"/api/runs/{run_id}/events"
+S = TypeVar("S")
 
 
 async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
@@ -48,28 +47,21 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 
 
 async def _follow(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
-    given = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
-    try:
-        after, saw_end = parse_last_id(given)
-    except BadCursor:
-        raise BadCursorGiven(cursor=str(await _end(run_id))) from None
-    subscription = await open_subscription(run_id, after)
-    ended = subscription.ended
-    if saw_end and ended is not None and ended.cursor == after:
-        subscription.close()
+    subscription = await _contracted(runs.resume(request, run_id), run_id)
+    if subscription is None:
         return HttpResponse(status=204)
     return stream(request, subscription) or EventStreamResponse(subscription)
 
 
-async def open_subscription(run_id: UUID, after: Cursor) -> Subscription:
+async def _contracted(subscribing: Coroutine[Any, Any, S], run_id: UUID) -> S:
     """Subscribe, in the contract's errors.
 
     Raises:
         NotFound: the reply is gone.
-        BadCursorGiven: beyond the end, which it names.
+        BadCursorGiven: malformed, or beyond the end, which it names.
     """
     try:
-        return await subscribe(workers.current(), run_id, after)
+        return await subscribing
     except NoSuchRun:
         raise NotFound from None
     except BadCursor:
@@ -98,7 +90,8 @@ async def answer_start(request: HttpRequest, begun: Begun) -> HttpResponseBase:
     path = events_path(begun.run_id)
     accepted = request.headers.get("Accept", "")
     if "text/event-stream" in accepted or "text/plain" in accepted:
-        response = stream(request, await open_subscription(begun.run_id, begun.after))
+        following = runs.follow(begun.run_id, begun.after)
+        response = stream(request, await _contracted(following, begun.run_id))
         assert response is not None
     else:
         body = {"run_id": begun.run_id, "message_id": begun.question_id, "events": path}

@@ -54,7 +54,7 @@ def _raise_revision(user_id: Any) -> int | None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"UPDATE {table} SET revision = revision + 1 WHERE user_id = %s RETURNING revision",
-            (user_id,),
+            (Person._meta.pk.get_db_prep_value(user_id, connection),),
         )
         row = cursor.fetchone()
     return None if row is None else row[0]

@@ -1,17 +1,29 @@
-"""URLs of the API and of what operators ask."""
+"""URLs of the chat, its pages and its API; a project includes them where it likes."""
 
-from django.urls import path
+from django.db import connections, transaction
+from django.urls import URLPattern, include, path
 
+from conversations import views
 from conversations.api import api
 from conversations.errors import no_such_endpoint
-from conversations.health import healthz, metrics, readyz
 from conversations.streams import events
 
-urlpatterns = [
-    path("healthz", healthz),
-    path("readyz", readyz),
-    path("metrics", metrics),
-    path("api/runs/<uuid:run_id>/events", events),
-    path("api/", api.urls),
-    path("api/<path:rest>", no_such_endpoint),
+app_name = "holdfast"
+
+_api, _, _api_name = api.urls
+_own = [
+    path("", views.new_conversation, name="new"),
+    path("c/<uuid:conversation_id>", views.conversation, name="conversation"),
+    path("api/runs/<uuid:run_id>/events", events, name="events"),
 ]
+_last = path("api/<path:rest>", no_such_endpoint)
+
+urlpatterns = [*_own, path("api/", include((_api, _api_name))), _last]
+
+
+# Whatever ATOMIC_REQUESTS says: Django refuses async views then, and a stream would hold its
+# transaction for minutes.
+for _pattern in (*_own, *_api, _last):
+    for _alias in connections:
+        if isinstance(_pattern, URLPattern):
+            transaction.non_atomic_requests(using=_alias)(_pattern.callback)

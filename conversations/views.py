@@ -8,10 +8,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.http.request import HttpHeaders
 from django.middleware.csrf import get_token
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.templatetags.static import static
-from django.urls import get_script_prefix
+from django.urls import get_script_prefix, reverse
+
+from conversations import conf
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -29,10 +32,16 @@ async def conversation(request: HttpRequest, conversation_id: UUID) -> HttpRespo
 def _chat(request: HttpRequest) -> HttpResponse:
     get_token(request)  # sets the cookie that unsafe requests answer with
     context: dict[str, Any] = {
+        "product_name": conf.product_name(),
+        "base": reverse("holdfast:new"),
+        "csrf_cookie": settings.CSRF_COOKIE_NAME,
+        "csrf_header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME),
         "import_map": json.dumps(_import_map()),
-        "csp_nonce": getattr(request, "csp_nonce", ""),
-        "guests": settings.ALLOW_GUESTS,
+        "guests": conf.guests_allowed(),
+        "sign_in": resolve_url(settings.LOGIN_URL),
     }
+    if hasattr(request, "csp_nonce"):  # else a context processor of the project may name one
+        context["csp_nonce"] = request.csp_nonce
     response = render(request, "conversations/chat.html", context)
     response["Cache-Control"] = "no-cache"
     return response

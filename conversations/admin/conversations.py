@@ -69,7 +69,7 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "updated_at"
     search_fields = ["title"]
     search_help_text = "Words of a title, a message or an owner's name; or the id of any of them."
-    autocomplete_fields = ["owner"]
+    raw_id_fields = ["owner"]
     readonly_fields = ["id", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": [("title", "owner"), ("model", "pinned", "archived")]}),
@@ -113,6 +113,11 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def view_on_site(self, conversation: Conversation) -> str:
         return conversation.get_absolute_url()
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
+        """Let an owner be found by name where the project's page of users can search."""
+        users = self.admin_site._registry.get(get_user_model())
+        return ["owner"] if users is not None and users.search_fields else []
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ConversationList

@@ -45,7 +45,7 @@ class GuestFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         if self.value() is None:
             return queryset
-        return queryset.filter(guest__isnull=self.value() != "1")
+        return queryset.filter(holdfast_guest__isnull=self.value() != "1")
 
 
 @admin.display(description="conversations")
@@ -61,14 +61,14 @@ class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
 
     list_display = ("username", "email", "is_guest", "is_staff", conversations, "last_login")
     list_filter = (GuestFilter, "is_staff", "is_superuser", "is_active", "groups")
-    list_select_related = ("guest",)
+    list_select_related = ("holdfast_guest",)
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
     @admin.display(boolean=True, description="guest")
     def is_guest(self, user: Any) -> bool:
-        return hasattr(user, "guest")
+        return hasattr(user, "holdfast_guest")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PeopleList
@@ -91,8 +91,10 @@ class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
         return doomed_users(objs)
 
 
-admin.site.unregister(User)
-admin.site.register(User, ChatUserAdmin)
+# Where a project has a user, or a page of users, of its own, that one stays.
+if type(admin.site._registry.get(User)) is UserAdmin:
+    admin.site.unregister(User)
+    admin.site.register(User, ChatUserAdmin)
 
 
 @admin.register(Guest)

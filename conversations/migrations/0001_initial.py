@@ -24,7 +24,7 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
-                        related_name="guest",
+                        related_name="holdfast_guest",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                     models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
                         primary_key=True,
-                        related_name="person",
+                        related_name="holdfast_person",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
                     ),
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                     "owner",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="conversations",
+                        related_name="holdfast_conversations",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
+from conversations.conf import chat_providers
 from conversations.providers.base import BaseProvider
 from conversations.providers.types import Model
 
@@ -32,11 +32,11 @@ class ProviderHandler:
         """
         with self._lock:
             if alias not in self._made:
-                self._made[alias] = _make(alias, settings.CHAT_PROVIDERS[alias])
+                self._made[alias] = _make(alias, chat_providers()[alias])
             return self._made[alias]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(settings.CHAT_PROVIDERS)
+        return iter(chat_providers())
 
     def models(self) -> list[Model]:
         """List the models of all providers in the order of the settings; the first is default."""

@@ -40,7 +40,7 @@ async def test_a_visitor_becomes_a_guest_at_the_first_unsafe_request_only(
     user = (await charlie.ask("GET", "/api/session")).json()["user"]
     assert user["guest"] and user["name"] == ""
     assert await threads.read(Guest.objects.count) == 1
-    guest = await threads.read(lambda: get_user_model().objects.get(guest__isnull=False))
+    guest = await threads.read(lambda: get_user_model().objects.get(holdfast_guest__isnull=False))
     assert not guest.has_usable_password()
 
 

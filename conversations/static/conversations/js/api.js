@@ -1,15 +1,16 @@
 // Requests to our own server, with the session's CSRF token.
 
 import { Refused } from "./events.js";
+import { address } from "./places.js";
 
 /** `fetch` with the CSRF token; a token that has changed meanwhile is read again once. */
 export async function request(path, init = {}) {
-  const response = await fetch(path, withToken(init));
+  const response = await fetch(address(path), withToken(init));
   if (response.status !== 403 || !isUnsafe(init)) return response;
   const error = await response.clone().json().catch(() => null);
   if (error?.error?.code !== "csrf_failed") return response;
-  await fetch("/api/session", { cache: "no-store" });
-  return fetch(path, withToken(init));
+  await fetch(address("/api/session"), { cache: "no-store" });
+  return fetch(address(path), withToken(init));
 }
 
 /**
@@ -43,14 +44,15 @@ export async function readMessage(conversationId, messageId, signal) {
 
 function withToken(init) {
   if (!isUnsafe(init)) return init;
-  return { ...init, headers: { ...init.headers, "X-CSRFToken": token() } };
+  const { csrfCookie, csrfHeader } = document.body.dataset;
+  return { ...init, headers: { ...init.headers, [csrfHeader]: cookie(csrfCookie) } };
 }
 
 function isUnsafe(init) {
   return !["GET", "HEAD"].includes(init.method ?? "GET");
 }
 
-function token() {
-  const found = document.cookie.split("; ").find((cookie) => cookie.startsWith("csrftoken="));
-  return found ? decodeURIComponent(found.slice("csrftoken=".length)) : "";
+function cookie(name) {
+  const found = document.cookie.split("; ").find((one) => one.startsWith(`${name}=`));
+  return found ? decodeURIComponent(found.slice(name.length + 1)) : "";
 }

@@ -8,6 +8,7 @@ import { byId, make } from "./dom.js";
 import { Refused } from "./events.js";
 import { newId } from "./ids.js";
 import { ModelPicker } from "./picker.js";
+import { address, conversationAt } from "./places.js";
 import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { StatusLine } from "./status.js";
@@ -16,6 +17,7 @@ import { announcementOf, progressOf, refusalOf } from "./words.js";
 const KEPT_OPEN = 8;
 const product = document.body.dataset.product;
 const viewport = byId("transcript");
+const adminList = byId("admin-link").getAttribute("href");
 const open = new Map();
 let current = null;
 let heartbeatSeconds = 10;
@@ -28,7 +30,7 @@ const sidebar = new Sidebar({
   onDeleted(id) {
     open.get(id)?.leave();
     open.delete(id);
-    if (current?.id === id) go("/");
+    if (current?.id === id) go(address("/"));
   },
   onRenamed(id) {
     if (current?.id === id) entitle(titleOf(current));
@@ -62,7 +64,7 @@ const reports = {
     if (!one.isNew) return;
     open.delete(one.id);
     sidebar.forget(one.id);
-    go("/", { replace: true });
+    go(address("/"), { replace: true });
   },
   onGone(one) {
     open.delete(one.id);
@@ -73,8 +75,8 @@ const reports = {
 };
 
 /** Show what an address names. */
-async function show(path) {
-  const id = /^\/c\/([0-9a-f-]{36})$/.exec(path)?.[1] ?? null;
+async function show(pathname) {
+  const id = conversationAt(pathname);
   if (current && current.id === id) return;
   current?.leave();
   current = id ? (open.get(id) ?? remember(new OpenConversation(id, reports))) : null;
@@ -116,7 +118,7 @@ function send(text) {
   if (!current) {
     const id = newId();
     current = remember(new OpenConversation(id, reports, { isNew: true }));
-    history.pushState(null, "", `/c/${id}`);
+    history.pushState(null, "", address(`/c/${id}`));
     sidebar.expect(id, text.replace(/\s+/g, " ").slice(0, 60));
     sidebar.select(id);
     entitle(titleOf(current));
@@ -134,10 +136,10 @@ function remember(one) {
   return one;
 }
 
-function go(path, { replace = false } = {}) {
-  if (replace) history.replaceState(null, "", path);
-  else if (location.pathname !== path) history.pushState(null, "", path);
-  show(path);
+function go(pathname, { replace = false } = {}) {
+  if (replace) history.replaceState(null, "", pathname);
+  else if (location.pathname !== pathname) history.pushState(null, "", pathname);
+  show(pathname);
   invite();
 }
 
@@ -218,9 +220,8 @@ async function keepModel(model) {
 
 /** Lead staff from a conversation to its page in the admin. */
 function pointAdmin() {
-  const link = byId("admin-link");
-  const list = link.dataset.conversations;
-  link.href = current && !current.isNew ? `${list}${current.id}/change/` : list;
+  const page = current && !current.isNew ? `${current.id}/change/` : "";
+  byId("admin-link").href = adminList + page;
 }
 
 async function refreshList() {
@@ -239,7 +240,7 @@ async function introduce() {
   if (user && !user.guest) person.textContent = user.name;
   else if (guests) person.textContent = "You are here as a guest.";
   else person.replaceChildren(signInLink());
-  byId("admin-note").hidden = !user?.staff;
+  byId("admin-note").hidden = !user?.staff || !adminList;
   if (user) await refreshList();
   else sidebar.showEmpty();
 }

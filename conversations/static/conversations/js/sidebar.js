@@ -5,6 +5,7 @@ import { ask } from "./api.js";
 import { askPerson } from "./dialog.js";
 import { ICONS, byId, icon, make } from "./dom.js";
 import { Refused } from "./events.js";
+import { address } from "./places.js";
 import { refusalOf } from "./words.js";
 
 const UNTITLED = "New conversation";
@@ -111,7 +112,7 @@ export class Sidebar {
 
   #row({ id }) {
     const link = make("a", {
-      href: `/c/${id}`,
+      href: address(`/c/${id}`),
       className: "conversation-link",
       data: { route: "" },
     });

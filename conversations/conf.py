@@ -1,0 +1,30 @@
+"""The chat's settings, each with what holds where a project does not set it; read when needed."""
+
+from typing import Any
+
+from django.conf import settings
+
+
+def product_name() -> str:
+    """Return the name that people read: PRODUCT_NAME."""
+    return str(getattr(settings, "PRODUCT_NAME", "Holdfast"))
+
+
+def product_version() -> str:
+    """Return the version that operators read: PRODUCT_VERSION."""
+    return str(getattr(settings, "PRODUCT_VERSION", ""))
+
+
+def guests_allowed() -> bool:
+    """Say whether visitors chat without signing in: ALLOW_GUESTS."""
+    return bool(getattr(settings, "ALLOW_GUESTS", False))
+
+
+def body_bytes() -> int:
+    """Return the size of the largest request body: BODY_BYTES, else Django's own limit."""
+    return int(getattr(settings, "BODY_BYTES", settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
+
+
+def chat_providers() -> dict[str, Any]:
+    """Return the providers by alias, the default first: CHAT_PROVIDERS."""
+    return dict(getattr(settings, "CHAT_PROVIDERS", {}))
