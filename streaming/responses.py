@@ -1,7 +1,6 @@
 """Responses that stream a subscription."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from django.http import StreamingHttpResponse
@@ -16,43 +15,53 @@ _HEADERS = {
 }
 
 
-class EventStreamResponse(StreamingHttpResponse):
+class _SubscriptionResponse(StreamingHttpResponse):
+    """Frames made of a subscription, which it closes."""
+
+    def __init__(
+        self, subscription: Subscription, frames: AsyncGenerator[bytes], **kwargs: Any
+    ) -> None:
+        kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
+        super().__init__(frames, **kwargs)
+        # Called by `close()`, which our handler never leaves out, even where the generator was
+        # never begun.
+        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over the frames as they are; Django would pass each through two generators."""
+        frames: Any = self._iterator if self.is_async else super().__aiter__()  # type: ignore[attr-defined]
+        return frames
+
+
+class EventStreamResponse(_SubscriptionResponse):
     """A subscription as Server-Sent Events."""
 
     def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
         kwargs["content_type"] = "text/event-stream; charset=utf-8"
-        kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
-        super().__init__(_event_frames(subscription), **kwargs)
-        # Called by `close()`, which our handler never leaves out, even where the generator below
-        # was never begun.
-        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
+        super().__init__(subscription, _event_frames(subscription), **kwargs)
 
 
-class TextStreamResponse(StreamingHttpResponse):
+class TextStreamResponse(_SubscriptionResponse):
     """A subscription as bare text, for `curl -N`."""
 
     def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
         kwargs["content_type"] = "text/plain; charset=utf-8"
-        kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
-        super().__init__(_bare_text(subscription), **kwargs)
-        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
+        super().__init__(subscription, _bare_text(subscription), **kwargs)
 
 
 async def _event_frames(subscription: Subscription) -> AsyncGenerator[bytes]:
     try:
         yield sse.OPENING
-        async with aclosing(subscription.events()) as events:
-            async for event in events:
-                yield sse.encode(event)
+        async for event in subscription:
+            yield sse.encode(event)
     finally:
         await depart(subscription)
 
 
 async def _bare_text(subscription: Subscription) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(subscription.events()) as events:
-            async for event in events:
-                if isinstance(event, Delta) and event.kind == "text":
-                    yield event.text.encode()
+        async for event in subscription:
+            if isinstance(event, Delta) and event.kind == "text":
+                yield event.text.encode()
     finally:
         await depart(subscription)

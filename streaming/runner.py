@@ -60,6 +60,7 @@ class LiveRun(Feed):
         self._worker = worker
         self._pump: asyncio.Task[Outcome] | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._limits = conf()
 
     def attach(self, reader: Any) -> None:
         """Take a local reader."""
@@ -145,32 +146,32 @@ class LiveRun(Feed):
         return failed("internal")
 
     async def _read(self, source: Source) -> Outcome:
-        async with aclosing(source) as items:
-            iterator = aiter(items)
-            while True:
+        transcript, journal = self.transcript, self._worker.journal
+        try:
+            async with aclosing(source) as items:
                 self.awaiting_since = time.monotonic()
-                try:
-                    item: Item = await anext(iterator)
-                except StopAsyncIteration:
-                    raise SourceFailed("upstream_incomplete") from None
-                finally:
-                    self.awaiting_since = None
-                if self.outcome is not None:
-                    return self.outcome  # a source that outlives its cancellation adds nothing
-                outcome = self._take(item)
-                if outcome is not None:
-                    self.transcript.flush()
-                    return outcome
-                if self.transcript.dirty:
-                    self._worker.journal.note(self)
-                    if self.transcript.pending_characters >= conf().pending_characters:
-                        await self._worker.journal.room(self)
+                async for item in items:
+                    self.progressed_at = self.awaiting_since = time.monotonic()
+                    if self.outcome is not None:
+                        return self.outcome  # a source that outlives its cancellation adds nothing
+                    outcome = self._take(item)
+                    if outcome is not None:
+                        transcript.flush()
+                        return outcome
+                    if transcript.pending_characters:
+                        journal.note(self)
+                        if transcript.pending_characters >= self._limits.pending_characters:
+                            self.awaiting_since = None
+                            await journal.room(self)
+                            self.awaiting_since = time.monotonic()
+        finally:
+            self.awaiting_since = None
+        raise SourceFailed("upstream_incomplete")
 
     def _take(self, item: Item) -> Outcome | None:
-        self.progressed_at = time.monotonic()
+        if isinstance(item, Text):
+            return self._add("text", item.text)
         match item:
-            case Text(text):
-                return self._add("text", text)
             case Reasoning(text):
                 return self._add("reasoning", text)
             case SourceUsage(given, said):
@@ -186,10 +187,12 @@ class LiveRun(Feed):
         if self.first_token_ms is None and text:
             self.first_token_ms = round((self.progressed_at - self.started_at) * 1000)
             self.state = "streaming"
-        limit = conf().reply_characters
-        room = max(limit - self.transcript.characters, 0) if limit else len(text)
-        self.transcript.append(kind, text[:room])
-        return completed("length") if len(text) > room else None
+        limit = self._limits.reply_characters
+        if not limit or self.transcript.characters + len(text) <= limit:
+            self.transcript.append(kind, text)
+            return None
+        self.transcript.append(kind, text[: max(limit - self.transcript.characters, 0)])
+        return completed("length")
 
     def _measured(self, outcome: Outcome) -> Outcome:
         return msgspec.structs.replace(

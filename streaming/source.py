@@ -5,40 +5,36 @@ A source is an async generator of these items. It ends with one `Finish`; it may
 """
 
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+
+import msgspec
 
 from streaming.outcome import FAILED_REASONS
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, gc=False):
     """A piece of the reply as people read it; uncleaned, any length."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reasoning:
+class Reasoning(msgspec.Struct, frozen=True, gc=False):
     """A piece of what the model thought before it answered."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """The upstream's own count of tokens; the last one wins."""
 
     input_tokens: int
     output_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True, gc=False):
     """A sign of life without text, e.g. a keep-alive comment: it resets the progress clock."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(msgspec.Struct, frozen=True, gc=False):
     """The source is done; `reason` is one of `outcome.COMPLETED_REASONS`."""
 
     reason: str = "stop"

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REOPEN_SECONDS = 0.5
+_EVENTS_PER_TURN = 8
 
 
 class NoSuchRun(LookupError):
@@ -48,14 +49,19 @@ class Subscription:
         self.worker = worker
         self._feed = feed
         self._notify = notify
-        self._news = asyncio.Event()
+        self._woken = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._given = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._started = False
         self._closing = False
         self._closed = False
         self._returns = False
-        self.next_ping = time.monotonic() + _heartbeat_seconds()
+        begun = time.monotonic()
+        life = conf().connection_seconds
+        self._closes_at = begun + life if life else float("inf")
+        self.next_ping = begun + _heartbeat_seconds()
         """Monotonic time of the next sign of life."""
         self.cursor = after
         """What the reader has been given."""
@@ -86,7 +92,9 @@ class Subscription:
 
     def wake(self) -> None:
         """Look again: the feed has news, or time has come for a ping."""
-        self._news.set()
+        self._woken = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
         if self._notify is not None:
             self._notify()
 
@@ -120,28 +128,33 @@ class Subscription:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def events(self) -> AsyncGenerator[Event]:
-        """Give the events in order, until the end or the planned close.
+    def __aiter__(self) -> Self:
+        """Iterate over the events in order, until the end or the planned close.
 
         Yields:
             `Started` at once, then `Delta` and `Ping`, and `Ended` last unless the close is
             planned. Each delta's `at` is the cursor of the event before it.
         """
-        life = conf().connection_seconds
-        closes_at = time.monotonic() + life if life else float("inf")
+        return self
+
+    async def __anext__(self) -> Event:
+        """Wait for the next event."""
         while not self.finished:
-            self._news.clear()
-            if self.lost:
+            self._woken = False
+            if self._feed.lost:
                 await self.reopen()
-            event = self.take()
+            event = self.take() if time.monotonic() < self._closes_at else None
             if event is not None:
-                yield event
-                # A replay to a socket that takes everything would never give the loop a turn.
-                await asyncio.sleep(0)
-            if time.monotonic() >= closes_at or (event is None and self._closing):
+                self._given += 1
+                if self._given % _EVENTS_PER_TURN == 0:
+                    # A replay to a socket that takes everything would never give the loop a turn.
+                    await asyncio.sleep(0)
+                return event
+            if self._closing or time.monotonic() >= self._closes_at:
                 self.finished = self._returns = True
-            elif event is None:
-                await self._wait_until(min(self.next_ping, closes_at))
+            else:
+                await self._wait_until(min(self.next_ping, self._closes_at))
+        raise StopAsyncIteration
 
     def _state(self) -> State:
         if self.worker.journal.failing_since is not None:
@@ -156,7 +169,9 @@ class Subscription:
             delay = max(moment - time.monotonic(), 0)
             self._timer = asyncio.get_running_loop().call_later(delay, self._time_out)
             self._timer_due = moment
-        await self._news.wait()
+        if not self._woken:
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
 
     def _time_out(self) -> None:
         self._timer = None

@@ -66,10 +66,12 @@ class Transcript:
     def __init__(self, stored: Iterable[StoredPart] = ()) -> None:
         self._parts: list[_Part] = []
         self._pending: list[Piece] = []
+        self._newest: list[str] = []  # pending, too: what came last, all of one part
         self._frozen: list[Piece] = []
         self._carry = ""
-        self._next = START
+        self._part = 0
         self._kind = ""
+        self._offset = 0  # in that part, behind all that came
         self.pending_characters = 0
         self.characters = 0
         for number, part in enumerate(stored, 1):
@@ -86,10 +88,14 @@ class Transcript:
     @property
     def dirty(self) -> bool:
         """Whether text waits for a commit."""
-        return bool(self._pending)
+        return self.pending_characters > 0
 
     def append(self, kind: str, text: str) -> None:
         """Take text from a source: clean it, place it, let it wait for its commit."""
+        if text.isascii() and kind == self._kind and not self._carry and "\x00" not in text:
+            if text:
+                self._add(text)  # nearly always
+            return
         if kind != self._kind and self._carry:
             self.flush()
         text = self._carry + text
@@ -113,7 +119,8 @@ class Transcript:
         Until `commit` the same pieces are handed out again, whatever was appended since.
         """
         if not self._frozen:
-            self._frozen, self._pending = _merged(self._pending), []
+            self._close_newest()
+            self._frozen, self._pending = self._pending, []
             self.pending_characters = 0
         return self._frozen
 
@@ -125,13 +132,13 @@ class Transcript:
 
     def drop_pending(self) -> None:
         """Forget what is not committed."""
-        self._pending, self._frozen, self._carry = [], [], ""
-        self.pending_characters = 0
+        self._frozen = []
+        self.drop_unfrozen()
         self._reset_next()
 
     def drop_unfrozen(self) -> None:
         """Forget what no commit has been tried for."""
-        self._pending, self._carry = [], ""
+        self._pending, self._newest, self._carry = [], [], ""
         self.pending_characters = 0
 
     def extend(self, piece: Piece) -> bool:
@@ -160,8 +167,7 @@ class Transcript:
 
     def after(self, cursor: Cursor, *, most: int = 65_536) -> Piece | None:
         """Return the committed text behind a cursor, within one part, merged; None at the end."""
-        number = max(cursor.part, 1)
-        offset = cursor.offset
+        number, offset = cursor.part or 1, cursor.offset
         while number <= len(self._parts):
             part = self._parts[number - 1]
             if offset < part.length:
@@ -175,16 +181,26 @@ class Transcript:
 
     def _place(self, kind: str, text: str) -> None:
         self._open(kind)
-        piece = Piece(self._next.part, kind, self._next.offset, text)
-        self._next = piece.cursor
-        self._pending.append(piece)
-        self.pending_characters += len(text)
-        self.characters += len(text)
+        self._add(text)
+
+    def _add(self, text: str) -> None:
+        self._newest.append(text)
+        length = len(text)
+        self._offset += length
+        self.pending_characters += length
+        self.characters += length
 
     def _open(self, kind: str) -> None:
         if kind != self._kind:
-            self._kind = kind
-            self._next = Cursor(self._next.part + 1, 0)
+            self._close_newest()
+            self._part, self._kind, self._offset = self._part + 1, kind, 0
+
+    def _close_newest(self) -> None:
+        if self._newest:
+            text = "".join(self._newest)
+            self._newest = []
+            start = self._offset - len(text)
+            self._pending.append(Piece(self._part, self._kind, start, text))
 
     def _publish(self, piece: Piece) -> None:
         if piece.part > len(self._parts):
@@ -192,7 +208,7 @@ class Transcript:
         self._parts[piece.part - 1].add(piece.text)
 
     def _reset_next(self) -> None:
-        self._next = self.end
+        self._part, self._offset = self.end
         self._kind = self._parts[-1].kind if self._parts else ""
         self.characters = sum(part.length for part in self._parts)
 
@@ -217,30 +233,13 @@ class _Part:
         return "".join(self._texts)
 
     def slice(self, offset: int, most: int) -> str:
+        if len(self._ends) > 1 and self._ends[-2] == offset and self.length - offset <= most:
+            return self._texts[-1]  # a reader who keeps up
         first = bisect_right(self._ends, offset)
         begin = self._ends[first - 1] if first else 0
         last = bisect_right(self._ends, offset + most, lo=first) + 1
         text = "".join(self._texts[first:last])
         return text[offset - begin : offset - begin + most]
-
-
-def _merged(pieces: list[Piece]) -> list[Piece]:
-    merged: list[Piece] = []
-    texts: list[str] = []
-    for piece in pieces:
-        if merged and merged[-1].part == piece.part:
-            texts.append(piece.text)
-            continue
-        _close(merged, texts)
-        merged.append(piece)
-        texts = [piece.text]
-    _close(merged, texts)
-    return merged
-
-
-def _close(merged: list[Piece], texts: list[str]) -> None:
-    if len(texts) > 1:
-        merged[-1] = merged[-1]._replace(text="".join(texts))
 
 
 def text_of(parts: Iterable[StoredPart]) -> str:

@@ -13,10 +13,12 @@ Once a finish reason has come, the reply is complete, whatever follows it.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import aclosing, contextmanager
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from math import inf
 from typing import Any
 
 import aiohttp
@@ -33,6 +35,8 @@ _CLOSING_SECONDS = 0.05  # for the end of the body behind [DONE], so that the co
 _KEEPALIVE_SECONDS = 4.0  # below the five seconds after which common servers hang up
 _STATUS_SECONDS = 5.0
 _MAX_BODY_BYTES = 8 * 1024 * 1024
+_BODY = "aiohttp_body"
+Read = Callable[[], Awaitable[bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,14 +82,39 @@ class ChatClient:
         Cancellation:
             the connection is closed, which tells the upstream to stop.
         """
+        # One generator without layers: each of them would cost as much as reading a token.
         reader = ChunkReader()
         request = self._request(endpoint, body)
         with _translated(reader):
             response = await self._open().send(request, stream=True)
             try:
-                async with aclosing(self._items(response, reader)) as items:
-                    async for item in items:
-                        yield item
+                is_stream = _is_event_stream(response)
+                async with _reading(response) as read:
+                    if is_stream:
+                        parser = SSEParser(max_event_bytes=self._max_event_bytes)
+                        anything = False
+                        until = inf
+                        while not reader.done:
+                            if reader.finish_reason is None:
+                                data = await read()
+                            else:
+                                until = min(until, time.monotonic() + _LINGER_SECONDS)
+                                data = await _before(until, read)
+                            if not data:
+                                break
+                            anything = anything or not data.isspace()
+                            for event in parser.feed(data):
+                                for item in reader.read(event.data, is_error=event.is_error):
+                                    yield item
+                        if reader.done:
+                            await _drop(read)
+                        for item in _tail(parser, reader):
+                            yield item
+                        if anything and not parser.fields:
+                            raise SourceFailed("upstream_bad_data", detail="no event stream")
+                    else:
+                        for item in reader.read(await _whole(read)):
+                            yield item
             finally:
                 await response.aclose()
         if reader.finish_reason is None and not reader.done:
@@ -111,7 +140,7 @@ class ChatClient:
         if self._client is None or self._loop is not loop:
             self._loop = loop
             self._client = httpx.AsyncClient(
-                transport=AiohttpTransport(limits=self._limits, client=self._session),
+                transport=_Transport(limits=self._limits, client=self._session),
                 timeout=self._timeout,
                 follow_redirects=False,
                 trust_env=False,  # a .netrc would add credentials
@@ -144,54 +173,56 @@ class ChatClient:
                 "upstream_refused", detail="the base URL or the key is malformed"
             ) from None
 
-    async def _items(
-        self, response: httpx.Response, reader: ChunkReader
-    ) -> AsyncGenerator[Item, None]:
-        status = response.status_code
-        if status != httpx.codes.OK:
-            raise SourceFailed(reason_of_status(status), detail=f"HTTP {status}")
-        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind == "application/json":
-            for item in reader.read(await _whole(response)):
-                yield item
-            return
-        if kind in ("text/html", "application/xhtml+xml"):
-            raise SourceFailed("upstream_bad_data", detail=kind)
-        parser = SSEParser(max_event_bytes=self._max_event_bytes)
-        anything = False
-        async with aclosing(_bytes(response, reader)) as pieces:
-            async for data in pieces:
-                anything = anything or not data.isspace()
-                for event in parser.feed(data):
-                    for item in reader.read(event.data, is_error=event.name == b"error"):
-                        yield item
-        for item in _tail(parser, reader):
-            yield item
-        if anything and not parser.fields:
-            raise SourceFailed("upstream_bad_data", detail="no event stream")
+
+class _Transport(AiohttpTransport):
+    """Says where aiohttp's own reader of the body is: httpx reads it through five generators."""
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        stream: Any = response.stream
+        response.extensions[_BODY] = stream._aiohttp_response.content
+        return response
 
 
-async def _bytes(response: httpx.Response, reader: ChunkReader) -> AsyncGenerator[bytes, None]:
-    """Yield the body; behind the end of the reply, only for as long as it may still be useful."""
-    loop = asyncio.get_running_loop()
-    until: float | None = None
-    done = False
-    async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]
-        while True:
-            if reader.done and not done:
-                done = True
-                until = loop.time() + _CLOSING_SECONDS
-            elif reader.finish_reason is not None and until is None:
-                until = loop.time() + _LINGER_SECONDS
-            try:
-                async with asyncio.timeout_at(until):
-                    data = await anext(pieces, None)
-            except TimeoutError:
-                return
-            if data is None:
-                return
-            if not done:
-                yield data
+def _is_event_stream(response: httpx.Response) -> bool:
+    """Say whether the answer is a stream or one JSON object.
+
+    Raises:
+        SourceFailed: it is neither.
+    """
+    status = response.status_code
+    if status != httpx.codes.OK:
+        raise SourceFailed(reason_of_status(status), detail=f"HTTP {status}")
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise SourceFailed("upstream_bad_data", detail=kind)
+    return kind != "application/json"
+
+
+@asynccontextmanager
+async def _reading(response: httpx.Response) -> AsyncGenerator[Read]:
+    """Give what reads the next piece of the body; it returns nothing at the end."""
+    if "content-encoding" in response.headers:
+        async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]
+            yield lambda: anext(pieces, b"")
+    else:
+        yield response.extensions[_BODY].readany
+
+
+async def _before(until: float, read: Read) -> bytes:
+    """Read, or return nothing once it is too late."""
+    try:
+        async with asyncio.timeout(until - time.monotonic()):
+            return await read()
+    except TimeoutError:
+        return b""
+
+
+async def _drop(read: Read) -> None:
+    """Read what stands behind the end, for a moment: then the connection can be used again."""
+    until = time.monotonic() + _CLOSING_SECONDS
+    while await _before(until, read):
+        pass
 
 
 def _tail(parser: SSEParser, reader: ChunkReader) -> Iterator[Item]:
@@ -200,20 +231,19 @@ def _tail(parser: SSEParser, reader: ChunkReader) -> Iterator[Item]:
     if event is None or reader.done:
         return
     try:
-        yield from reader.read(event.data, is_error=event.name == b"error")
+        yield from reader.read(event.data, is_error=event.is_error)
     except SourceFailed as error:
         if error.reason != "upstream_bad_data":
             raise
         raise SourceFailed("upstream_incomplete", detail="ended in an event") from error
 
 
-async def _whole(response: httpx.Response) -> bytes:
+async def _whole(read: Read) -> bytes:
     body = bytearray()
-    async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]
-        async for data in pieces:
-            body += data
-            if len(body) > _MAX_BODY_BYTES:
-                raise SourceFailed("upstream_bad_data", detail="the body is too large")
+    while data := await read():
+        body += data
+        if len(body) > _MAX_BODY_BYTES:
+            raise SourceFailed("upstream_bad_data", detail="the body is too large")
     return bytes(body)
 
 

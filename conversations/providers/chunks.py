@@ -50,6 +50,7 @@ class _Chunk(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Chunk)
+_EMPTY = _Delta()
 
 
 class ChunkReader:
@@ -72,19 +73,26 @@ class ChunkReader:
         if not data:
             yield Progress()
             return
-        if data.strip() == b"[DONE]":
+        if data[:1] != b"{" and data.strip() == b"[DONE]":
             self.done = True
             return
         chunk = _decode(data)
-        if is_error or chunk.error not in (None, False, ""):
+        if is_error or (chunk.error is not None and chunk.error not in (False, "")):
             raise SourceFailed(_reason_of_error(chunk.error), detail="error event")
         yielded = False
         for choice in chunk.choices or ():
             if choice.index:
                 continue  # one choice was asked for
-            for item in _items(choice.delta or choice.message or _Delta()):
+            delta = choice.delta or choice.message or _EMPTY
+            # Some servers send the same reasoning under both names.
+            reasoning = delta.reasoning_content or delta.reasoning
+            if reasoning and isinstance(reasoning, str):
                 yielded = True
-                yield item
+                yield Reasoning(reasoning)
+            for text in (delta.content, delta.refusal):
+                if text:
+                    yielded = True
+                    yield Text(text)
             if choice.finish_reason == "error":
                 raise SourceFailed("upstream_error", detail="finish_reason error")
             if choice.finish_reason:
@@ -123,16 +131,6 @@ def _decode(data: bytes) -> _Chunk:
             return msgspec.convert(json.loads(data.decode()), _Chunk)
     except (ValueError, RecursionError, msgspec.MsgspecError) as error:
         raise SourceFailed("upstream_bad_data", detail=type(error).__name__) from error
-
-
-def _items(delta: _Delta) -> Iterator[Item]:
-    # Some servers send the same reasoning under both names.
-    reasoning = delta.reasoning_content or delta.reasoning
-    if reasoning and isinstance(reasoning, str):
-        yield Reasoning(reasoning)
-    for text in (delta.content, delta.refusal):
-        if text:
-            yield Text(text)
 
 
 def _reason_of_error(error: Any) -> str:

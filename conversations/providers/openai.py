@@ -1,7 +1,6 @@
 """Any upstream that speaks OpenAI's chat completions."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -92,7 +91,7 @@ class OpenAIProvider(BaseProvider):
             )
         return found
 
-    async def stream(self, prompt: Prompt) -> Source:
+    def stream(self, prompt: Prompt) -> Source:
         """Ask the upstream."""
         body = body_of(
             prompt,
@@ -102,10 +101,7 @@ class OpenAIProvider(BaseProvider):
             url=f"{self.options['base_url'].rstrip('/')}/chat/completions",
             api_key=self.options.get("api_key", ""),
         )
-        body |= self.options.get("extra_body", {})
-        async with aclosing(self._client.stream(endpoint, body)) as items:
-            async for item in items:
-                yield item
+        return self._client.stream(endpoint, body | self.options.get("extra_body", {}))
 
     async def aclose(self) -> None:
         """Close the connections."""

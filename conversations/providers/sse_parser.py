@@ -22,6 +22,11 @@ class ParsedEvent(NamedTuple):
     data: bytes
     """Lines joined by a line feed. Empty for a comment, which is a sign of life only."""
 
+    @property
+    def is_error(self) -> bool:
+        """Whether it says so by its name."""
+        return self.name == b"error"
+
 
 COMMENT = ParsedEvent(b"", b"")
 
@@ -34,7 +39,10 @@ class SSEParser:
     """
 
     def __init__(self, *, max_event_bytes: int) -> None:
+        self._most = max_event_bytes - len(b"data: ")
         self._max_event_bytes = max_event_bytes
+        self._at_boundary = True  # nothing of an event or a line is kept
+        self._refusal: EventTooLarge | None = None
         self._pieces: list[bytes] = []  # of the line that is not complete
         self._data: list[bytes] = []
         self._name = b""
@@ -48,8 +56,16 @@ class SSEParser:
         """Take bytes; return the events and comments that they complete, in order.
 
         Raises:
-            EventTooLarge: the event in progress exceeds the limit.
+            EventTooLarge: the event in progress exceeds the limit; those before it were returned.
         """
+        if self._refusal is not None:
+            raise self._refusal
+        if self._at_boundary and data[:6] == b"data: " and data[-2:] == b"\n\n":
+            line = data[6:-2]
+            if line and b"\n" not in line and b"\r" not in line and len(line) < self._most:
+                self.fields += 1  # one event, whole: nearly always
+                self._first_line = False
+                return [ParsedEvent(b"", line)]
         if self._ended_with_cr and data.startswith(b"\n"):
             data = data[1:]
             self._ended_with_cr = False
@@ -58,12 +74,18 @@ class SSEParser:
         self._ended_with_cr = data.endswith(b"\r")
         first, *others = _END_OF_LINE.split(data)
         events: list[ParsedEvent] = []
-        self._pieces.append(first)
-        self._count(first)
-        for line in others:
-            self._take_line(events)
-            self._pieces.append(line)
-            self._count(line)
+        try:
+            self._pieces.append(first)
+            self._count(first)
+            for line in others:
+                self._take_line(events)
+                self._pieces.append(line)
+                self._count(line)
+        except EventTooLarge as error:
+            if not events:
+                raise
+            self._refusal = error
+        self._at_boundary = not (self._event_bytes or self._ended_with_cr)
         return events
 
     def finish(self) -> ParsedEvent | None:
@@ -71,6 +93,8 @@ class SSEParser:
 
         Servers that close right behind the last line are common enough to look at it.
         """
+        if self._refusal is not None:
+            raise self._refusal
         events: list[ParsedEvent] = []
         self._take_line(events)
         self._take_line(events)

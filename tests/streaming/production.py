@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 from uuid import UUID, uuid4
 
@@ -153,9 +153,8 @@ class Reader:
     async def _read(self) -> None:
         self.begun = True
         try:
-            async with aclosing(self.subscription.events()) as events:  # type: ignore[type-var]
-                async for event in events:
-                    self.events.append(event)
+            async for event in self.subscription:
+                self.events.append(event)
         finally:
             await depart(self.subscription)
 
