@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import connection
 from django.utils.module_loading import import_string
 
@@ -17,6 +17,14 @@ _NEVER_OFF = ("LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS")
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Report unknown keys, wrong values and a missing recorder."""
     given = getattr(settings, "STREAMING", {})
+    if not isinstance(given, dict):
+        return [
+            Error(
+                "STREAMING is no dict.",
+                hint='At least: STREAMING = {"RECORDER": "notes.recorder.NoteRecorder"}.',
+                id="holdfast_streaming.E008",
+            )
+        ]
     found: list[CheckMessage] = [
         Error(
             f"STREAMING has an unknown key {key!r}.",
@@ -36,17 +44,20 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         )
     for key, value in given.items():
         found += _check_value(key, value)
+    return [*found, *_check_recorder(given.get("RECORDER", ""))]
+
+
+def _check_recorder(path: Any) -> list[CheckMessage]:
+    hint = "Name an object with save(run_id, settlement) and load(run_id)."
     try:
-        import_string(given.get("RECORDER", ""))
+        recorder = import_string(path) if isinstance(path, str) else None
     except ImportError:
-        found.append(
-            Error(
-                "STREAMING['RECORDER'] cannot be imported.",
-                hint="Name an object with save(run_id, settlement) and load(run_id).",
-                id="holdfast_streaming.E004",
-            )
-        )
-    return found
+        message = "STREAMING['RECORDER'] cannot be imported."
+        return [Error(message, hint=hint, id="holdfast_streaming.E004")]
+    if callable(getattr(recorder, "save", None)) and callable(getattr(recorder, "load", None)):
+        return []
+    message = "STREAMING['RECORDER'] has not both save and load."
+    return [Error(message, hint=hint, id="holdfast_streaming.E009")]
 
 
 def _check_value(key: str, value: Any) -> list[CheckMessage]:
@@ -76,6 +87,29 @@ def _check_value(key: str, value: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register(Tags.compatibility)
+def check_sqlite(**kwargs: Any) -> list[CheckMessage]:
+    """Warn of a database whose transactions fail instead of waiting."""
+    return check_sqlite_options(settings.DATABASES.get("default", {}))
+
+
+def check_sqlite_options(default: dict[str, Any]) -> list[CheckMessage]:
+    """Warn where a transaction that read before it writes cannot wait for its turn."""
+    if not str(default.get("ENGINE", "")).endswith("sqlite3"):
+        return []
+    if default.get("OPTIONS", {}).get("transaction_mode") == "IMMEDIATE":
+        return []
+    return [
+        Warning(
+            "SQLite's transactions are not IMMEDIATE: with two processes one of them may fail"
+            " as 'database is locked'.",
+            hint='"OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 20,'
+            ' "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"}',
+            id="holdfast_streaming.W001",
+        )
+    ]
 
 
 @register(Tags.database)

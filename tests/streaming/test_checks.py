@@ -6,7 +6,7 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from streaming.checks import check_settings, check_version
+from streaming.checks import check_settings, check_sqlite_options, check_version
 
 GOOD = {"RECORDER": "conversations.recorder.MessageRecorder"}
 
@@ -68,3 +68,40 @@ def test_e006_what_is_no_limit_cannot_be_switched_off(settings: Settings, key: s
 @pytest.mark.parametrize("value", ["15", None])
 def test_e007_a_value_of_another_type(settings: Settings, value: Any) -> None:
     assert found(settings, LEASE_SECONDS=value) == ["holdfast_streaming.E007"]
+
+
+@pytest.mark.parametrize("value", [None, "notes.recorder.NoteRecorder", ["RECORDER"]])
+def test_e008_settings_that_are_no_dict(settings: Settings, value: Any) -> None:
+    settings.STREAMING = value
+    assert [message.id for message in check_settings()] == ["holdfast_streaming.E008"]
+
+
+def test_e004_no_settings_at_all(settings: Settings) -> None:
+    del settings.STREAMING
+    assert [message.id for message in check_settings()] == ["holdfast_streaming.E004"]
+
+
+def test_e009_a_recorder_that_cannot_load(settings: Settings) -> None:
+    assert found(settings, RECORDER="streaming.outcome.Outcome") == ["holdfast_streaming.E009"]
+
+
+@pytest.mark.parametrize(
+    ("database", "warned"),
+    [
+        ({"ENGINE": "django.db.backends.sqlite3"}, True),
+        ({"ENGINE": "django.db.backends.sqlite3", "OPTIONS": {"timeout": 20}}, True),
+        (
+            {
+                "ENGINE": "django.db.backends.sqlite3",
+                "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+            },
+            False,
+        ),
+        ({"ENGINE": "django.db.backends.postgresql"}, False),
+    ],
+)
+def test_w001_transactions_of_sqlite_that_fail_instead_of_waiting(
+    database: dict[str, Any], warned: bool
+) -> None:
+    messages = check_sqlite_options(database)
+    assert [message.id for message in messages] == (["holdfast_streaming.W001"] if warned else [])
