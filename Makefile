@@ -7,18 +7,23 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # Arguments for pytest, e.g. make unit ARGS="-k cursor"
 ARGS ?=
+# For make prove: seeds 1 to this for each cell; SEED=17 plays one script; CELL="--server daphne"
+SCRIPTS ?= 200
+SEED ?=
+CELL ?=
 
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest unit javascript lint types lock third-party clean
+.PHONY: help run test setup packages model model-required pytest unit prove javascript lint types lock third-party clean
 
 help:
 	@echo "make run          serve on http://$(HOST):$(PORT)/ (HOST=, PORT=, PYTHON=)"
 	@echo "make test         lint and all tests; installs what they need"
 	@echo "make unit         the tests that need no browser, no database server and no server process"
+	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
 	@echo "make types        mypy"
 	@echo "make model        install the offline model (again)"
@@ -87,6 +92,9 @@ pytest: $(VENV)/.installed-dev
 unit: $(VENV)/.installed-dev
 	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \
 	  -m "not integration and not browser and not postgresql and not redis" $(ARGS)
+
+prove: $(VENV)/.installed-dev packages
+	@$(PY) -m tests.integration.prove $(if $(SEED),--seed $(SEED),--scripts $(SCRIPTS)) $(CELL)
 
 javascript:
 	@echo "node --test"

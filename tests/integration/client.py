@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from tests.integration.ledger import Json, Ledger
+from tests.integration.ledger import Breach, Json, Ledger
 from tests.integration.servers import Server, eventually
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -167,6 +167,10 @@ class Reader:
         self.left = "stop reading"
         self._reading.clear()
 
+    async def goodbye(self) -> None:
+        """Leave politely: HTTP has no other word for it than FIN."""
+        self.fin()
+
     def go_on_reading(self) -> None:
         self._reading.set()
 
@@ -246,10 +250,13 @@ class Reader:
         event = json.loads(fields["data"])
         event["_seen"] = time.monotonic()
         if event["type"] != fields.get("event"):
-            self.ledger.faults.append(f"event is {fields.get('event')}, type {event['type']}")
+            self._fault(f"event is {fields.get('event')}, type {event['type']}")
         if not self._retry_seen:
-            self.ledger.faults.append("the first frame was not retry")
+            self._fault("the first frame was not retry")
         self.ledger.record(event, fields.get("id"))
+
+    def _fault(self, text: str) -> None:
+        self.ledger.faults.append(Breach("wire", text))
 
 
 class Discardable(Protocol):
@@ -339,7 +346,7 @@ class Client:
         reader = await self._reader(connection, str(fields["reply_id"]), "0-0")
         location = connection.headers.get("location", "")
         if location != f"/api/runs/{fields['reply_id']}/events":
-            reader.ledger.faults.append(f"Location is {location!r}")
+            reader.ledger.faults.append(Breach("wire", f"Location is {location!r}"))
         return reader
 
     async def follow(

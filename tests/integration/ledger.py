@@ -2,9 +2,21 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 Json = dict[str, Any]
+Kind = Literal["lost", "doubled", "endless", "wire", "log"]
+
+
+@dataclass(frozen=True)
+class Breach:
+    """Something that the law forbids, and that was seen."""
+
+    kind: Kind
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
 
 
 @dataclass
@@ -20,7 +32,7 @@ class Ledger:
     """Text per part, and the offset in that part at which it begins."""
     kinds: dict[int, str] = field(default_factory=dict)
     events: list[Json] = field(default_factory=list)
-    faults: list[str] = field(default_factory=list)
+    faults: list[Breach] = field(default_factory=list)
     """Breaches of the wire seen while reading."""
 
     def __post_init__(self) -> None:
@@ -72,32 +84,35 @@ class Ledger:
             case other:
                 self._fault(f"unknown event {other!r}")
 
-    def breaches(self, message: Json) -> list[str]:
+    def breaches(self, message: Json) -> list[Breach]:
         """Where this ledger and the stored message disagree; empty if all is well."""
         found = list(self.faults)
         parts = [part.get("text", "") for part in message["parts"]]
         for part, (begin, text) in self.pieces.items():
             if part > len(parts):
-                found.append(f"part {part} is not stored ({len(parts)} parts are)")
+                told = f"part {part} is not stored ({len(parts)} parts are)"
+                found.append(Breach("lost", told))
                 continue
             stored = parts[part - 1]
             if stored[begin : begin + len(text)] != text:
-                found.append(_difference(part, begin, text, stored))
+                found.append(Breach("lost", _difference(part, begin, text, stored)))
             if part < max(self.pieces) and begin + len(text) != len(stored):
-                found.append(f"part {part} went on to {len(stored)} after a later part was shown")
+                told = f"part {part} went on to {len(stored)} after a later part was shown"
+                found.append(Breach("wire", told))
             if message["parts"][part - 1]["kind"] != self.kinds[part]:
-                found.append(f"part {part} is of another kind than shown")
+                found.append(Breach("wire", f"part {part} is of another kind than shown"))
         if self.ended is not None:
             found += self._breaches_of_ending(self.ended, message)
         return found
 
     def _take(self, event: Json, event_id: str | None) -> None:
         if event["at"] != self.cursor:
-            self._fault(f"delta at {event['at']}, expected {self.cursor}")
+            kind: Kind = "doubled" if _place(event["at"]) < _place(self.cursor) else "lost"
+            self._fault(f"delta at {event['at']}, expected {self.cursor}", kind)
         if not event["text"]:
             self._fault("an empty delta")
         part = int(event["part"])
-        old_part, offset = (int(number) for number in self.cursor.split("-"))
+        old_part, offset = _place(self.cursor)
         begin = offset if part == old_part else 0
         first, text = self.pieces.get(part, (begin, ""))
         self.pieces[part] = (first, text + event["text"])
@@ -107,8 +122,8 @@ class Ledger:
         if event_id is not None and event_id != self.cursor:
             self._fault(f"delta has id {event_id}, its end is {self.cursor}")
 
-    def _breaches_of_ending(self, ended: Json, message: Json) -> list[str]:
-        found = []
+    def _breaches_of_ending(self, ended: Json, message: Json) -> list[Breach]:
+        found: list[str] = []
         for key in ("status", "reason"):
             if ended[key] != message[key]:
                 found.append(f"ended says {key} {ended[key]}, stored is {message[key]}")
@@ -119,10 +134,10 @@ class Ledger:
             found.append("ended carries the SHA-256 of another text")
         if ended["cursor"] != end_of(message):
             found.append(f"ended at {ended['cursor']}, stored text ends at {end_of(message)}")
-        return found
+        return [Breach("wire", text) for text in found]
 
-    def _fault(self, text: str) -> None:
-        self.faults.append(f"event {len(self.events)}: {text}")
+    def _fault(self, text: str, kind: Kind = "wire") -> None:
+        self.faults.append(Breach(kind, f"event {len(self.events)}: {text}"))
 
 
 def sha256(text: str) -> str:
@@ -133,6 +148,11 @@ def end_of(message: Json) -> str:
     """The cursor at the end of a message's parts."""
     parts = message["parts"]
     return f"{len(parts)}-{len(parts[-1]['text'])}" if parts else "0-0"
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    part, _, offset = cursor.partition("-")
+    return int(part), int(offset)
 
 
 def _difference(part: int, begin: int, text: str, stored: str) -> str:
