@@ -27,16 +27,18 @@ async def start(user_id: Any, request: Start) -> Begun:
         the start goes on: once its row is committed, its run has a producer, whatever became of
         the request.
     """
-    begun = await asyncio.shield(spawn(_refusal(_start(user_id, request)), name="start"))
+    task = spawn(_refusal(_start(user_id, request)), name="start")
+    workers.current().expect(task)
+    begun = await asyncio.shield(task)
     if isinstance(begun, ChatError):
         raise begun
     return begun
 
 
-async def _refusal(starting: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
+async def _refusal(begin: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
     """Return the refusal: whoever asked may be gone, and it is no failure of the task."""
     try:
-        return await starting
+        return await begin
     except ChatError as error:
         return error
 

@@ -52,6 +52,7 @@ class LocalWorker:
         self.departures: Gatherer[UUID, None] = Gatherer(
             record_departures, most=1000, name="departures"
         )
+        self._starts: set[asyncio.Task[Any]] = set()
         self.draining = False
         self.registered = asyncio.Event()
         self._lock: LockFile | None = None
@@ -143,6 +144,11 @@ class LocalWorker:
         self.journal.change_worker(self.id)
         spawn(self._register(), name="register")
 
+    def expect(self, start: "asyncio.Task[Any]") -> None:
+        """Let a drain wait for a start: its row may be committed before its run is here."""
+        self._starts.add(start)
+        start.add_done_callback(self._starts.discard)
+
     def begin_drain(self, *, seconds: float | None = None) -> None:
         """Take no more starts, give live runs their time, then settle what is left.
 
@@ -164,9 +170,7 @@ class LocalWorker:
         if self.registered.is_set():
             await _quietly(takeover.note_draining, self.id)
         await self._runs_end(patience)
-        for run in list(self.runs.values()):
-            run.decide(interrupted("shutdown"))
-        await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds)
+        await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds, interrupting=True)
         for subscription in list(self.subscriptions):
             subscription.plan_close()
         for task in [*self._tasks, self._write_task]:
@@ -179,12 +183,17 @@ class LocalWorker:
             self._lock = None
         await threads.close_connections()
 
-    async def _runs_end(self, seconds: float) -> None:
-        ends = [asyncio.ensure_future(run.settled.wait()) for run in self.runs.values()]
-        if ends:
-            await asyncio.wait(ends, timeout=seconds)
-            for end in ends:
-                end.cancel()
+    async def _runs_end(self, seconds: float, *, interrupting: bool = False) -> None:
+        """Wait until nothing is live here, and nothing is about to be."""
+        deadline = self._loop.time() + seconds
+        while (self.runs or self._starts) and self._loop.time() < deadline:
+            if interrupting:
+                for run in list(self.runs.values()):
+                    run.decide(interrupted("shutdown"))
+            settled = [asyncio.ensure_future(run.settled.wait()) for run in self.runs.values()]
+            await asyncio.wait(self._starts or settled, timeout=deadline - self._loop.time())
+            for wait in settled:
+                wait.cancel()
 
 
 async def _quietly(function: Callable[[UUID], None], worker_id: UUID) -> None:

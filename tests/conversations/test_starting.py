@@ -70,6 +70,22 @@ async def test_a_draining_worker_starts_nothing(alice: Client) -> None:
     assert await nothing_stored()
 
 
+async def test_what_was_starting_when_the_drain_began_is_settled(alice: Client) -> None:
+    start = await question(alice, script({"text": "Hold"}, {"gate": "never"}))
+    worker = workers.current()
+    with refusing_writes() as other:
+        request = asyncio.create_task(replies.start(alice.user.pk, start))
+        for _ in range(6):
+            await asyncio.sleep(0)
+        await until(other.waiting)
+        worker.begin_drain(seconds=0)
+    begun = await request
+    await worker.drained()
+    reply = await threads.read(lambda: Message.objects.get(id=begun.run_id))
+    assert (reply.status, reply.reason) == ("interrupted", "shutdown")
+    assert not await threads.read(Run.objects.exists)
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_start_whose_request_is_cut_has_a_producer_all_the_same(
     alice: Client, turns: int

@@ -9,8 +9,10 @@ import pytest
 
 from streaming import threads, workers
 from streaming.conf import conf
+from streaming.detached import spawn
 from streaming.lockfile import look
 from streaming.models import Worker
+from streaming.runner import LiveRun
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.streaming.behind import WORKER, behind, refusing_writes
@@ -138,6 +140,31 @@ async def test_what_a_drain_does_not_wait_for_is_interrupted_with_its_text(
     message = await reply(run.run_id)
     assert (message.reason, message.content) == ("shutdown", "so far")
     assert tap.closed.is_set()
+
+
+async def test_a_drain_waits_for_starts_under_way_and_interrupts_their_runs(
+    make_worker: MakeWorker,
+) -> None:
+    worker = await make_worker()
+    committed = asyncio.Event()
+
+    async def start() -> LiveRun:
+        await committed.wait()
+        return await begin(worker, Tap())
+
+    starting = spawn(start(), name="start")
+    worker.expect(starting)
+    worker.begin_drain(seconds=0)
+    await until(lambda: is_draining(worker))
+    committed.set()
+    run = await starting
+    await worker.drained()
+    assert (await reply(run.run_id)).reason == "shutdown"
+
+
+async def is_draining(worker: LocalWorker) -> bool:
+    row = await worker_row(worker.id)
+    return row is not None and row.draining
 
 
 async def test_a_drained_worker_leaves_nothing(make_worker: MakeWorker) -> None:
