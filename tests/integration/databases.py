@@ -67,10 +67,10 @@ class PostgreSQL:
             f" -c unix_socket_directories={self.directory} -c shared_buffers=64MB"
         )
         log = str(self.directory / "log")
-        self._run("pg_ctl", "-D", str(data), "-w", "-l", log, "-o", options, "start")
+        self._run("pg_ctl", "-s", "-D", str(data), "-w", "-l", log, "-o", options, "start")
 
     def stop(self) -> None:
-        self._run("pg_ctl", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
+        self._run("pg_ctl", "-s", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
 
     def new(self) -> str:
         """Make a migrated database and give its URL."""

@@ -13,7 +13,7 @@ from tests.integration.law import (
 )
 from tests.integration.ledger import Breach, Json
 from tests.integration.plan import Plan, draw
-from tests.integration.play import Play, Reply, Transport
+from tests.integration.play import Play, Reply, Transport, breach_of
 from tests.integration.scripts import said_by
 from tests.integration.servers import Server
 
@@ -64,13 +64,15 @@ class Lane:
         mark = server.mark()
         play = Play(server, draw(seed), transport)
         outcomes: Counter[str] = Counter()
+        found = await play.run()
         try:
-            found = await play.run()
             found += await _breaches_of_rest(server.database)
             for reply in play.replies:
                 message = await reply.client.message(reply.conversation, reply.run_id)
                 outcomes[message["status"]] += 1
                 found += await _breaches_of(reply, message, play.plan.fate)
+        except Exception as error:  # it belongs to this seed, whatever it is
+            found.append(breach_of(error))
         finally:
             await play.discard()
         found += [Breach("log", error) for error in server.errors(mark)]

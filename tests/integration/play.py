@@ -50,22 +50,26 @@ class Play:
 
     async def run(self) -> list[Breach]:
         """Play it to its end, and give what did not go as the wire promises."""
-        names = ("Alice", "Bob")[:PEOPLE]
-        self.people = [await Client.sign_in(self.server, name) for name in names]
-        for planned in self.plan.replies:
-            client = self.people[planned.person]
-            self.replies.append(Reply(planned, client, await client.new_conversation()))
+        try:
+            await self._come_in()
+        except Exception as error:  # it belongs to this seed, whatever it is
+            return [breach_of(error)]
         lives = [self._live(reply) for reply in self.replies]
         outcomes = await asyncio.gather(self._meet_fate(), *lives, return_exceptions=True)
-        found = [_breach(outcome) for outcome in outcomes if outcome is not None]
-        for client in self.people:
-            found += _unexpected_errors(client)
-        return found
+        found = [breach_of(outcome) for outcome in outcomes if outcome is not None]
+        return found + [breach for client in self.people for breach in _told(client)]
 
     async def discard(self) -> None:
         """Drop every connection that is still open."""
         for client in self.people:
             await client.discard()
+
+    async def _come_in(self) -> None:
+        names = ("Alice", "Bob")[:PEOPLE]
+        self.people = [await Client.sign_in(self.server, name) for name in names]
+        for planned in self.plan.replies:
+            client = self.people[planned.person]
+            self.replies.append(Reply(planned, client, await client.new_conversation()))
 
     async def _meet_fate(self) -> None:
         if self.plan.fate == "none":
@@ -205,18 +209,15 @@ async def _received_or_over(reader: Reading, characters: int | None) -> None:
             await asyncio.sleep(0.005)
 
 
-def _unexpected_errors(client: Client) -> list[Breach]:
-    found = []
-    for socket in client.sockets:
-        if isinstance(socket, Socket):
-            errors = [m["error"] for m in socket.errors.values()]
-            found += [
-                Breach("wire", f"a socket was told {e}") for e in errors if e["code"] not in RETRIED
-            ]
-    return found
+def _told(client: Client) -> list[Breach]:
+    """Find what a person's sockets were told that nobody should be told."""
+    sockets = [socket for socket in client.sockets if isinstance(socket, Socket)]
+    errors = [message["error"] for socket in sockets for message in socket.errors.values()]
+    return [Breach("wire", f"a socket was told {e}") for e in errors if e["code"] not in RETRIED]
 
 
-def _breach(error: BaseException) -> Breach:
+def breach_of(error: BaseException) -> Breach:
+    """Tell what went wrong in a script: who waited in vain met something endless."""
     if isinstance(error, TimeoutError):
         return Breach("endless", f"waited in vain: {''.join(traceback.format_exception(error))}")
     return Breach("wire", "".join(traceback.format_exception(error)))

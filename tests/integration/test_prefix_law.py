@@ -41,6 +41,7 @@ def lanes(request: pytest.FixtureRequest, kind: str, database: str) -> Iterator[
         lane.discard()
 
 
+@pytest.mark.timeout(300)  # who waits in vain must still be named by a seed
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_what_each_reader_received_is_a_prefix_of_what_is_stored(
     kind: str, database: str, lanes: list[Lane], transport: Transport
