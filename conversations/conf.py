@@ -22,7 +22,7 @@ def guests_allowed() -> bool:
 
 def body_bytes() -> int:
     """Return the size of the largest request body: BODY_BYTES, else Django's own limit."""
-    return int(getattr(settings, "BODY_BYTES", settings.DATA_UPLOAD_MAX_MEMORY_SIZE or 0))
+    return int(getattr(settings, "BODY_BYTES", settings.DATA_UPLOAD_MAX_MEMORY_SIZE) or 2_621_440)
 
 
 def chat_providers() -> dict[str, Any]:

@@ -1,0 +1,5 @@
+from django.contrib import admin
+
+from notes.models import Note
+
+admin.site.register(Note, list_display=["topic", "id"])
