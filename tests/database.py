@@ -1,7 +1,7 @@
 """A pytest plugin: the one database of a test process, a file of SQLite or a private PostgreSQL.
 
-pytest-django has one `default` database per process, so what must hold on both is run twice:
-`pytest`, and `pytest --database=postgresql tests/streaming tests/conversations`.
+pytest-django has one `default` database per process, so what must hold on both is run twice, with
+`--database=sqlite`, the default, and with `--database=postgresql`.
 """
 
 import argparse
@@ -68,6 +68,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     directory = config.stash.get(_directory, None)
     if directory is not None:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def cluster_of(config: pytest.Config) -> PostgreSQL | None:
+    """Give the cluster that this run started, if it runs on PostgreSQL."""
+    return config.stash.get(_cluster, None)
+
+
+def empty_tables() -> None:
+    """Delete all rows, but for those that migrating makes."""
+    from django.db import connection, transaction
+
+    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
+    filled = " UNION ALL ".join(
+        f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables
+    )
+    # One transaction: foreign keys are checked at its end, so that the order is free.
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(filled)
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {table}")
 
 
 def _put_sqlite_into(directory: Path) -> None:

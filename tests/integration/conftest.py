@@ -3,21 +3,26 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.database import cluster_of
 from tests.integration.databases import PostgreSQL, SQLite
 from tests.integration.fleet import Servers
 
 HERE = Path(__file__).parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if HERE in item.path.parents:
-            item.add_marker(pytest.mark.integration)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.integration)
+    if config.getoption("--database") == "postgresql":
+        indifferent = {item for item in ours if "databases" not in item.fixturenames}
+        config.hook.pytest_deselected(items=list(indifferent))
+        items[:] = [item for item in items if item not in indifferent]
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +40,11 @@ def sqlite(databases_directory: Path) -> SQLite:
 
 
 @pytest.fixture(scope="session")
-def postgresql(databases_directory: Path) -> Iterator[PostgreSQL]:
+def postgresql(databases_directory: Path, request: pytest.FixtureRequest) -> Iterator[PostgreSQL]:
+    running = cluster_of(request.config)
+    if running is not None:
+        yield running
+        return
     databases_directory.chmod(0o755)
     directory = databases_directory / "postgresql"
     directory.mkdir()
@@ -45,18 +54,24 @@ def postgresql(databases_directory: Path) -> Iterator[PostgreSQL]:
     cluster.stop()
 
 
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)],
-)
-def database(request: pytest.FixtureRequest) -> str:
-    """The URL of a fresh database, once of each kind."""
-    new: Callable[[], str] = request.getfixturevalue(request.param).new
-    return new()
+@pytest.fixture(scope="session")
+def databases(request: pytest.FixtureRequest) -> SQLite | PostgreSQL:
+    """Makes databases of the kind that `--database` names."""
+    chosen: SQLite | PostgreSQL = request.getfixturevalue(request.config.getoption("--database"))
+    return chosen
 
 
 @pytest.fixture
-async def servers(sqlite: SQLite, request: pytest.FixtureRequest) -> AsyncIterator[Servers]:
-    found = Servers(sqlite)
+def database(databases: SQLite | PostgreSQL) -> str:
+    """The URL of a fresh database."""
+    return databases.new()
+
+
+@pytest.fixture
+async def servers(
+    databases: SQLite | PostgreSQL, request: pytest.FixtureRequest
+) -> AsyncIterator[Servers]:
+    found = Servers(databases)
     try:
         yield found
     finally:

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import os
 import re
+import secrets
 import shutil
 import signal
 import socket
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
 START_SECONDS = 40.0
 GRACEFUL_SECONDS = 8
+_LOWEST_PORT = 12_000
+_PORTS = 20_000
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What a server may inherit; everything else of the developer's environment stays out."""
@@ -260,9 +263,16 @@ def migrate(database: str) -> None:
 
 
 def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    """Give a port that is free and stays so while its server is restarted.
+
+    The kernel's own choice comes from the range that it takes for the near ends of connections, of
+    which other tests open thousands meanwhile.
+    """
+    while True:
+        port = _LOWEST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as sock, contextlib.suppress(OSError):
+            sock.bind(("127.0.0.1", port))
+            return port
 
 
 def copy_of_project(target: Path) -> Path:
