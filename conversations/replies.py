@@ -1,6 +1,5 @@
 """Replies: start, stop and delete, across the edge between a request and what outlives it."""
 
-import asyncio
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
@@ -14,7 +13,6 @@ from conversations.providers import providers
 from conversations.requests import Start
 from conversations.starting import Begun, Starter
 from streaming import runner, runs, threads, workers
-from streaming.detached import spawn
 from streaming.source import Source, SourceFailed
 
 
@@ -27,9 +25,7 @@ async def start(user_id: Any, request: Start) -> Begun:
         the start goes on: once its row is committed, its run has a producer, whatever became of
         the request.
     """
-    task = spawn(_refusal(_start(user_id, request)), name="start")
-    workers.current().expect(task)
-    begun = await asyncio.shield(task)
+    begun = await runs.hold(_refusal(_start(user_id, request)))
     if isinstance(begun, ChatError):
         raise begun
     return begun

@@ -5,8 +5,8 @@ its producer in a task that no request owns: a request that is cut off starts al
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Any, Literal
+from collections.abc import Callable, Coroutine
+from typing import Any, Literal, TypeVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -26,6 +26,7 @@ from streaming.subscription import Subscription, subscribe
 from streaming.transcript import Piece
 from streaming.workers import LocalWorker
 
+T = TypeVar("T")
 _REGISTRATION_SECONDS = 5.0
 
 
@@ -62,9 +63,19 @@ async def start(
         about=about or {},
         on_disconnect=on_disconnect or conf().on_disconnect,
     )
-    refusal = await asyncio.shield(spawn(_start(source, new, write, owner_key), name="start"))
+    refusal = await hold(_start(source, new, write, owner_key))
     if refusal is not None:
         raise refusal
+
+
+async def hold(start: Coroutine[Any, Any, T]) -> T:
+    """Await a start in a task that no request owns, and that a drain waits for.
+
+    What it raises should be for the log: whoever asked may be gone.
+    """
+    task = spawn(start, name="start")
+    workers.current().expect(task)
+    return await asyncio.shield(task)
 
 
 async def _start(
