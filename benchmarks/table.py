@@ -44,7 +44,7 @@ class Row:
 
 def print_table(rows: Sequence[Row]) -> None:
     """Print the rows, as Markdown."""
-    cells = [{key: title for key, title in COLUMNS}]
+    cells = [dict(COLUMNS)]
     cells += [_cells(row, rows) for row in rows]
     widths = {key: max(len(line[key]) for line in cells) for key, _ in COLUMNS}
     for number, line in enumerate(cells):

@@ -46,8 +46,8 @@ class StreamingSettings:
     """Time without a beat after which another worker declares a worker dead."""
     storage_wait_seconds: float = 120.0
     """How long a run outlives its storage."""
-    journal_min_interval_ms: float = 20.0
-    """Least time from the beginning of a commit to the next; text gathers meanwhile."""
+    journal_min_interval_ms: float = 30.0
+    """On a busy server, time from the beginning of a commit to the next; text gathers meanwhile."""
     poll_interval_ms: float = 150.0
     """Time between two looks at the runs of other workers."""
 

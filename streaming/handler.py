@@ -95,6 +95,13 @@ class StreamingASGIHandler(ASGIHandler):
         finally:
             await self._close_stream(response)
 
+    @classmethod
+    def chunk_bytes(cls, data: Any) -> Any:
+        """Leave a small chunk whole; Django's generator would cost as much as sending it."""
+        if 0 < len(data) <= cls.chunk_size:
+            return ((data, True),)
+        return super().chunk_bytes(data)
+
     async def _close_stream(self, response: HttpResponseBase) -> None:
         """Close the stream in the task that iterated it.
 

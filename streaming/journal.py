@@ -1,8 +1,8 @@
 """The writer of the journal: one per process, self-clocked group commit.
 
-While one commit is in flight, and for the rest of its interval, text gathers; the next commit
-takes it all. An idle server commits a token at once, a busy one commits bigger batches: a commit
-costs as much as the way of twenty tokens, and nobody reads in steps of 20 ms.
+While one commit is in flight, and in a pause behind it, text gathers; the next commit takes it all.
+An idle server commits a token at once. On a busy one a commit costs as much as the way of twenty
+tokens, so the pause grows with what the commit took, up to an interval that no reader can see.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ _BATCH_CHARACTERS = 2_000_000
 _FIRST_RETRY_SECONDS = 0.05
 _LONGEST_RETRY_SECONDS = 2.0
 _LEAST_PAUSE_SECONDS = 0.005  # on SQLite other processes need the file, too
+_REST_PER_WORK = 8
 
 
 class Journal:
@@ -35,8 +36,8 @@ class Journal:
     def __init__(self, worker_id: UUID, *, on_fenced: Callable[[UUID], None]) -> None:
         self._worker_id = worker_id
         self._on_fenced = on_fenced
-        self._dirty: dict[UUID, LiveRun] = {}
-        self._in_flight: dict[UUID, LiveRun] = {}
+        self._dirty: dict[LiveRun, None] = {}
+        self._in_flight: list[LiveRun] = []
         self._work = asyncio.Event()
         self._committed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -52,8 +53,9 @@ class Journal:
 
     def note(self, run: "LiveRun") -> None:
         """Take up a run that has pending text."""
-        self._dirty[run.run_id] = run
-        self._work.set()
+        if not self._dirty:
+            self._work.set()
+        self._dirty[run] = None
 
     async def room(self, run: "LiveRun") -> None:
         """Wait until the run's pending text is below its bound."""
@@ -62,8 +64,8 @@ class Journal:
 
     async def release(self, run: "LiveRun") -> None:
         """Let go of a run that is about to settle: no batch with it is in flight afterwards."""
-        self._dirty.pop(run.run_id, None)
-        while run.run_id in self._in_flight:
+        self._dirty.pop(run, None)
+        while run in self._in_flight:
             await self._next_commit()
 
     async def write_forever(self) -> None:
@@ -74,19 +76,20 @@ class Journal:
             while self._dirty:
                 started = time.monotonic()
                 await self._commit(self._worker_id, self._freeze())
+                took = time.monotonic() - started
                 self.commits += 1
-                self.commit_seconds += time.monotonic() - started
-                await asyncio.sleep(self._pause_seconds(time.monotonic() - started))
+                self.commit_seconds += took
+                await asyncio.sleep(_pause_seconds(took))
 
     def _freeze(self) -> list[Row]:
         rows: list[Row] = []
         size = 0
         while self._dirty and size < _BATCH_CHARACTERS:
-            run = self._dirty.pop(next(iter(self._dirty)))
-            self._in_flight[run.run_id] = run
-            for piece in run.transcript.freeze():
-                rows.append(Row(run.run_id, piece))
-                size += len(piece.text)
+            run = next(iter(self._dirty))
+            del self._dirty[run]
+            self._in_flight.append(run)
+            size += run.transcript.pending_characters
+            rows += [(run.run_id, piece) for piece in run.transcript.freeze()]
         return rows
 
     async def _commit(self, worker_id: UUID, rows: list[Row]) -> None:
@@ -109,17 +112,17 @@ class Journal:
         self._committed = asyncio.Event()
 
     async def _commit_apart(self, worker_id: UUID, rows: list[Row]) -> None:
-        for run_id, run in list(self._in_flight.items()):
+        for run in list(self._in_flight):
             try:
-                await self._retry(worker_id, [row for row in rows if row.run_id == run_id])
+                await self._retry(worker_id, [row for row in rows if row[0] == run.run_id])
             except Fenced:
                 self._on_fenced(worker_id)
                 return
             except Exception:  # as above; only the offender ends
-                logger.exception("Fragments of run %s were refused", run_id)
+                logger.exception("Fragments of run %s were refused", run.run_id)
                 run.refuse_text()
             else:
-                self._publish({run_id: run})
+                self._publish([run])
 
     async def _retry(self, worker_id: UUID, rows: list[Row]) -> None:
         delay = _FIRST_RETRY_SECONDS
@@ -140,14 +143,17 @@ class Journal:
                     logger.warning("Storage takes text again")
                 return
 
-    def _publish(self, runs: dict[UUID, "LiveRun"]) -> None:
-        for run in runs.values():
+    def _publish(self, runs: "list[LiveRun]") -> None:
+        for run in runs:
             run.transcript.commit()
             run.wake()
 
     async def _next_commit(self) -> None:
         await self._committed.wait()
 
-    def _pause_seconds(self, took: float) -> float:
-        least = _LEAST_PAUSE_SECONDS if connection.vendor == "sqlite" else 0.0
-        return max(conf().journal_min_interval_ms / 1000 - took, least)
+
+def _pause_seconds(took: float) -> float:
+    """Say how long to let text gather, after a commit that took so long."""
+    # Where little is written commits are short, and the pause hardly shows.
+    pause = min(took * _REST_PER_WORK, conf().journal_min_interval_ms / 1000 - took)
+    return max(pause, _LEAST_PAUSE_SECONDS if connection.vendor == "sqlite" else 0.0)

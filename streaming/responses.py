@@ -29,7 +29,9 @@ class _SubscriptionResponse(StreamingHttpResponse):
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         """Iterate over the frames as they are; Django would pass each through two generators."""
-        frames: Any = self._iterator if self.is_async else super().__aiter__()  # type: ignore[attr-defined]
+        if not self.is_async:
+            return super().__aiter__()
+        frames: AsyncIterator[bytes] = self._iterator  # type: ignore[attr-defined]
         return frames
 
 

@@ -154,7 +154,10 @@ class LiveRun(Feed):
                     self.progressed_at = self.awaiting_since = time.monotonic()
                     if self.outcome is not None:
                         return self.outcome  # a source that outlives its cancellation adds nothing
-                    outcome = self._take(item)
+                    if isinstance(item, Text):
+                        outcome = self._add("text", item.text)
+                    else:
+                        outcome = self._take(item)
                     if outcome is not None:
                         transcript.flush()
                         return outcome
@@ -169,8 +172,6 @@ class LiveRun(Feed):
         raise SourceFailed("upstream_incomplete")
 
     def _take(self, item: Item) -> Outcome | None:
-        if isinstance(item, Text):
-            return self._add("text", item.text)
         match item:
             case Reasoning(text):
                 return self._add("reasoning", text)

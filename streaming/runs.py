@@ -21,7 +21,7 @@ from streaming.models import Run
 from streaming.runner import NewRun
 from streaming.source import Source
 from streaming.sse import parse_last_id
-from streaming.statements import Fenced, Row
+from streaming.statements import Fenced
 from streaming.subscription import Subscription, subscribe
 from streaming.transcript import Piece
 from streaming.workers import LocalWorker
@@ -138,7 +138,7 @@ def open_run(worker_id: UUID, new: NewRun, *, owner_key: str) -> None:
         started_at=Now(),  # reconciliation compares it with the database's clock
     )
     pieces = [Piece(number, part.kind, 0, part.text) for number, part in enumerate(new.stored, 1)]
-    statements.insert(Row(new.run_id, piece) for piece in pieces if piece.text)
+    statements.insert((new.run_id, piece) for piece in pieces if piece.text)
 
 
 async def follow(run_id: UUID, after: Cursor = START) -> Subscription:

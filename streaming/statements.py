@@ -16,12 +16,8 @@ class Fenced(Exception):
     """This worker was declared dead: it may neither add text nor settle."""
 
 
-class Row(NamedTuple):
-    """One fragment on its way to the journal."""
-
-    run_id: UUID
-    piece: Piece
-
+Row = tuple[UUID, Piece]
+"""One fragment on its way to the journal."""
 
 _FRAGMENT = Fragment._meta.db_table
 _RUN = Run._meta.db_table
@@ -64,7 +60,7 @@ def append(worker_id: UUID, rows: Sequence[Row]) -> None:
 
 
 def _append_sqlite(worker_id: UUID, rows: Sequence[Row]) -> None:
-    values = [(row.run_id.hex, *_columns(row.piece)) for row in rows]
+    values = [(run_id.hex, *_columns(piece)) for run_id, piece in rows]
     with connection.cursor() as cursor:
         cursor.execute(_APPEND_SQLITE, (msgspec.json.encode(values).decode(), worker_id.hex))
         added = cursor.rowcount
@@ -74,22 +70,17 @@ def _append_sqlite(worker_id: UUID, rows: Sequence[Row]) -> None:
 
 
 def _append_postgresql(worker_id: UUID, rows: Sequence[Row]) -> None:
-    columns = (
-        [row.run_id for row in rows],
-        [row.piece.part for row in rows],
-        [row.piece.kind for row in rows],
-        [row.piece.end for row in rows],
-        [row.piece.text for row in rows],
-    )
+    columns = list(zip(*[(run_id, *_columns(piece)) for run_id, piece in rows], strict=True))
     with connection.cursor() as cursor:
-        cursor.execute(_APPEND_POSTGRESQL, (worker_id, *columns))
+        lists = map(list, columns or [()] * 5)
+        cursor.execute(_APPEND_POSTGRESQL, (worker_id, *lists))
         if cursor.fetchone()[0] == 0:
             raise Fenced
 
 
 def insert(rows: Iterable[Row]) -> None:
     """Store fragments inside the caller's transaction."""
-    values = [(_key(row.run_id), *_columns(row.piece)) for row in rows]
+    values = [(_key(run_id), *_columns(piece)) for run_id, piece in rows]
     if values:
         with connection.cursor() as cursor:
             cursor.executemany(_INSERT, values)

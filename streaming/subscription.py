@@ -49,7 +49,7 @@ class Subscription:
         self.worker = worker
         self._feed = feed
         self._notify = notify
-        self._woken = False
+        self._woken = True
         self._waiter: asyncio.Future[None] | None = None
         self._given = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -109,8 +109,10 @@ class Subscription:
             return Ping(self._state(), self._feed.idle_seconds)
         piece = self._feed.transcript.after(self.cursor)
         if piece is not None:
-            at, self.cursor = self.cursor, piece.cursor
-            return Delta(piece.part, piece.kind, at, piece.text, piece.cursor)
+            part, kind, start, text = piece
+            at, cursor = self.cursor, Cursor(part, start + len(text))
+            self.cursor = cursor
+            return Delta(part, kind, at, text, cursor)
         if self._feed.ended is not None:
             self.finished = True
         return self._feed.ended
@@ -140,11 +142,16 @@ class Subscription:
     async def __anext__(self) -> Event:
         """Wait for the next event."""
         while not self.finished:
-            self._woken = False
+            if not self._woken:
+                await self._wait()
             if self._feed.lost:
                 await self.reopen()
+            self._woken = False
             event = self.take() if time.monotonic() < self._closes_at else None
             if event is not None:
+                # There may be more, unless this is the text that we were woken for.
+                feed, over = self._feed, self._closing or self._feed.ended is not None
+                self._woken = over or self.cursor != feed.transcript.end
                 self._given += 1
                 if self._given % _EVENTS_PER_TURN == 0:
                     # A replay to a socket that takes everything would never give the loop a turn.
@@ -152,8 +159,6 @@ class Subscription:
                 return event
             if self._closing or time.monotonic() >= self._closes_at:
                 self.finished = self._returns = True
-            else:
-                await self._wait_until(min(self.next_ping, self._closes_at))
         raise StopAsyncIteration
 
     def _state(self) -> State:
@@ -161,7 +166,9 @@ class Subscription:
             return "recovering"
         return self._feed.state
 
-    async def _wait_until(self, moment: float) -> None:
+    async def _wait(self) -> None:
+        """Wait for `wake`; no longer than to the next ping or the end of the connection's life."""
+        moment = min(self.next_ping, self._closes_at)
         # One timer for many wake-ups: wait_for() would cost a task and a timer for each token.
         if self._timer is None or self._timer_due != moment:
             if self._timer is not None:
@@ -169,9 +176,8 @@ class Subscription:
             delay = max(moment - time.monotonic(), 0)
             self._timer = asyncio.get_running_loop().call_later(delay, self._time_out)
             self._timer_due = moment
-        if not self._woken:
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+        self._waiter = asyncio.get_running_loop().create_future()
+        await self._waiter
 
     def _time_out(self) -> None:
         self._timer = None

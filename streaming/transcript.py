@@ -74,8 +74,7 @@ class Transcript:
         self._offset = 0  # in that part, behind all that came
         self.pending_characters = 0
         self.characters = 0
-        for number, part in enumerate(stored, 1):
-            self._publish(Piece(number, part.kind, 0, part.text))
+        self._publish(Piece(number, kind, 0, text) for number, (kind, text) in enumerate(stored, 1))
         self._reset_next()
 
     @property
@@ -92,26 +91,20 @@ class Transcript:
 
     def append(self, kind: str, text: str) -> None:
         """Take text from a source: clean it, place it, let it wait for its commit."""
-        if text.isascii() and kind == self._kind and not self._carry and "\x00" not in text:
-            if text:
-                self._add(text)  # nearly always
-            return
-        if kind != self._kind and self._carry:
-            self.flush()
-        text = self._carry + text
-        self._carry = ""
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            text, self._carry = text[:-1], text[-1]
+        if kind != self._kind or self._carry or not text.isascii() or "\x00" in text:
+            text = self._prepared(kind, text)
         if text:
-            self._place(kind, clean(text))
-        elif self._carry:
-            self._open(kind)
+            self._newest.append(text)
+            length = len(text)
+            self._offset += length
+            self.pending_characters += length
+            self.characters += length
 
     def flush(self) -> None:
         """Give up waiting for the other half of a surrogate pair."""
         if self._carry:
             self._carry = ""
-            self._place(self._kind, "\ufffd")
+            self.append(self._kind, "\ufffd")
 
     def freeze(self) -> list[Piece]:
         """Hand out the pending text for one commit, merged per part.
@@ -126,8 +119,7 @@ class Transcript:
 
     def commit(self) -> None:
         """Make the frozen pieces readable: their commit succeeded."""
-        for piece in self._frozen:
-            self._publish(piece)
+        self._publish(self._frozen)
         self._frozen = []
 
     def drop_pending(self) -> None:
@@ -152,7 +144,7 @@ class Transcript:
             return False
         if piece.end > part_end:
             fresh = piece._replace(start=part_end, text=piece.text[part_end - piece.start :])
-            self._publish(fresh)
+            self._publish([fresh])
             self._reset_next()
         return True
 
@@ -179,21 +171,18 @@ class Transcript:
         """Return the committed parts, whole."""
         return [StoredPart(part.kind, part.whole()) for part in self._parts]
 
-    def _place(self, kind: str, text: str) -> None:
-        self._open(kind)
-        self._add(text)
-
-    def _add(self, text: str) -> None:
-        self._newest.append(text)
-        length = len(text)
-        self._offset += length
-        self.pending_characters += length
-        self.characters += length
-
-    def _open(self, kind: str) -> None:
+    def _prepared(self, kind: str, text: str) -> str:
+        """Clean text, keep half a surrogate pair back, and begin a part where the kind changes."""
         if kind != self._kind:
+            self.flush()
+        text = self._carry + text
+        self._carry = ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._carry = text[:-1], text[-1]
+        if kind != self._kind and (text or self._carry):
             self._close_newest()
             self._part, self._kind, self._offset = self._part + 1, kind, 0
+        return clean(text)
 
     def _close_newest(self) -> None:
         if self._newest:
@@ -202,10 +191,12 @@ class Transcript:
             start = self._offset - len(text)
             self._pending.append(Piece(self._part, self._kind, start, text))
 
-    def _publish(self, piece: Piece) -> None:
-        if piece.part > len(self._parts):
-            self._parts.append(_Part(piece.kind))
-        self._parts[piece.part - 1].add(piece.text)
+    def _publish(self, pieces: Iterable[Piece]) -> None:
+        parts = self._parts
+        for number, kind, _, text in pieces:
+            if number > len(parts):
+                parts.append(_Part(kind))
+            parts[number - 1].add(text)
 
     def _reset_next(self) -> None:
         self._part, self._offset = self.end

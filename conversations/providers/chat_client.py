@@ -104,7 +104,8 @@ class ChatClient:
                                 break
                             anything = anything or not data.isspace()
                             for event in parser.feed(data):
-                                for item in reader.read(event.data, is_error=event.is_error):
+                                is_error = event.name == b"error"
+                                for item in reader.read(event.data, is_error=is_error):
                                     yield item
                         if reader.done:
                             await _drop(read)
@@ -193,7 +194,7 @@ def _is_event_stream(response: httpx.Response) -> bool:
     status = response.status_code
     if status != httpx.codes.OK:
         raise SourceFailed(reason_of_status(status), detail=f"HTTP {status}")
-    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind: str = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in ("text/html", "application/xhtml+xml"):
         raise SourceFailed("upstream_bad_data", detail=kind)
     return kind != "application/json"
@@ -231,7 +232,7 @@ def _tail(parser: SSEParser, reader: ChunkReader) -> Iterator[Item]:
     if event is None or reader.done:
         return
     try:
-        yield from reader.read(event.data, is_error=event.is_error)
+        yield from reader.read(event.data, is_error=event.name == b"error")
     except SourceFailed as error:
         if error.reason != "upstream_bad_data":
             raise

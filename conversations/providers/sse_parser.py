@@ -4,7 +4,8 @@ Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-a
 """
 
 import re
-from typing import NamedTuple
+
+import msgspec
 
 _END_OF_LINE = re.compile(rb"\r\n|\r|\n")
 _BOM = b"\xef\xbb\xbf"
@@ -14,18 +15,13 @@ class EventTooLarge(ValueError):
     """One event, or one line of it, exceeds the limit."""
 
 
-class ParsedEvent(NamedTuple):
+class ParsedEvent(msgspec.Struct, frozen=True, gc=False):
     """One event as it came: data is not decoded, so that bad UTF-8 is the reader's to judge."""
 
     name: bytes
     """The `event` field; empty where there is none."""
     data: bytes
     """Lines joined by a line feed. Empty for a comment, which is a sign of life only."""
-
-    @property
-    def is_error(self) -> bool:
-        """Whether it says so by its name."""
-        return self.name == b"error"
 
 
 COMMENT = ParsedEvent(b"", b"")
@@ -39,8 +35,7 @@ class SSEParser:
     """
 
     def __init__(self, *, max_event_bytes: int) -> None:
-        self._most = max_event_bytes - len(b"data: ")
-        self._max_event_bytes = max_event_bytes
+        self._most = max_event_bytes
         self._at_boundary = True  # nothing of an event or a line is kept
         self._refusal: EventTooLarge | None = None
         self._pieces: list[bytes] = []  # of the line that is not complete
@@ -60,12 +55,12 @@ class SSEParser:
         """
         if self._refusal is not None:
             raise self._refusal
-        if self._at_boundary and data[:6] == b"data: " and data[-2:] == b"\n\n":
-            line = data[6:-2]
-            if line and b"\n" not in line and b"\r" not in line and len(line) < self._most:
-                self.fields += 1  # one event, whole: nearly always
+        if self._at_boundary and data.startswith(b"data: ") and data.endswith(b"\n\n"):
+            # One event, whole: nearly always.
+            if 8 < len(data) < self._most and data.count(b"\n") == 2 and b"\r" not in data:
+                self.fields += 1
                 self._first_line = False
-                return [ParsedEvent(b"", line)]
+                return [ParsedEvent(b"", data[6:-2])]
         if self._ended_with_cr and data.startswith(b"\n"):
             data = data[1:]
             self._ended_with_cr = False
@@ -102,8 +97,8 @@ class SSEParser:
 
     def _count(self, data: bytes) -> None:
         self._event_bytes += len(data)
-        if self._event_bytes > self._max_event_bytes:
-            raise EventTooLarge(f"an event of more than {self._max_event_bytes} bytes")
+        if self._event_bytes > self._most:
+            raise EventTooLarge(f"an event of more than {self._most} bytes")
 
     def _take_line(self, events: list[ParsedEvent]) -> None:
         line = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -17,7 +17,6 @@ from streaming.events import Delta, Ended, Event, Ping, Started
 from streaming.models import Fragment, Run, Worker
 from streaming.runner import LiveRun, NewRun
 from streaming.source import Finish, Item, Source, Text
-from streaming.statements import Row
 from streaming.subscription import Subscription, depart, subscribe
 from streaming.transcript import Piece, StoredPart
 from streaming.workers import LocalWorker
@@ -96,7 +95,7 @@ def new_run(
             started_at=now,
         )
         if text:
-            statements.insert([Row(reply.id, Piece(1, "text", 0, text))])
+            statements.insert([(reply.id, Piece(1, "text", 0, text))])
         return new
 
 

@@ -41,7 +41,7 @@ RUN = uuid4()
 
 
 def row(end: int, text: str) -> Row:
-    return Row(RUN, Piece(1, "text", end - len(text), text))
+    return RUN, Piece(1, "text", end - len(text), text)
 
 
 def fragments() -> list[tuple[int, str]]:
@@ -261,7 +261,8 @@ async def test_text_that_no_encoder_takes_fails_only_its_own_run(worker: LocalWo
     """It cannot come through `append`; if it did, the journal must go on."""
     good_tap, bad_tap = Tap(), Tap()
     good, bad = await begin(worker, good_tap), await begin(worker, bad_tap)
-    bad.transcript._place("text", "\ud83d")
+    bad.transcript.append("text", "x")
+    bad.transcript._newest = ["\ud83d"]
     worker.journal.note(bad)
     good_tap.say("taken")
     good_tap.finish()
