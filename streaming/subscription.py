@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REOPEN_SECONDS = 0.5
-_EVENTS_PER_TURN = 8
 
 
 class NoSuchRun(LookupError):
@@ -51,7 +50,6 @@ class Subscription:
         self._notify = notify
         self._woken = True
         self._waiter: asyncio.Future[None] | None = None
-        self._given = 0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._started = False
@@ -149,11 +147,9 @@ class Subscription:
             self._woken = False
             event = self.take() if time.monotonic() < self._closes_at else None
             if event is not None:
-                # There may be more, unless this is the text that we were woken for.
                 feed, over = self._feed, self._closing or self._feed.ended is not None
-                self._woken = over or self.cursor != feed.transcript.end
-                self._given += 1
-                if self._given % _EVENTS_PER_TURN == 0:
+                if over or self.cursor != feed.transcript.end:
+                    self._woken = True
                     # A replay to a socket that takes everything would never give the loop a turn.
                     await asyncio.sleep(0)
                 return event
