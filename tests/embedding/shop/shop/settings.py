@@ -16,11 +16,6 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "accounts",
-    # the chat
-    "channels",
-    "ninja",
-    "streaming.apps.StreamingConfig",
-    "conversations.apps.ConversationsConfig",
 ]
 
 MIDDLEWARE = [
@@ -63,14 +58,21 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": BASE_DIR / "db.sqlite3",
         "ATOMIC_REQUESTS": True,
-        "OPTIONS": {
-            "transaction_mode": "IMMEDIATE",
-            "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-        },
     }
 }
 
+# The chat.
+INSTALLED_APPS += [
+    "channels",
+    "ninja",
+    "streaming.apps.StreamingConfig",
+    "conversations.apps.ConversationsConfig",
+]
+DATABASES["default"]["OPTIONS"] = {
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 STREAMING = {
     "RECORDER": "conversations.recorder.MessageRecorder",

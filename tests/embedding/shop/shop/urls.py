@@ -12,5 +12,6 @@ urlpatterns = [
     path("", shelf),
     path("back-office/", admin.site.urls),
     path("sign-in/", LoginView.as_view(template_name="admin/login.html"), name="sign-in"),
-    path("assistant/", include("conversations.urls")),
 ]
+
+urlpatterns += [path("assistant/", include("conversations.urls"))]
