@@ -3,6 +3,8 @@
 import secrets
 from collections.abc import Awaitable, Callable
 
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.decorators import async_only_middleware
@@ -12,6 +14,7 @@ _POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'; object-src 'none'"
 )
+_DJANGOS = "django.middleware.csp.ContentSecurityPolicyMiddleware"
 
 
 @async_only_middleware
@@ -20,8 +23,11 @@ def ContentSecurityPolicyMiddleware(
 ) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
     """Send a content security policy; `request.csp_nonce` is for the one inline import map.
 
-    To be replaced by Django 6's own middleware on the way to 6.2.
+    To be replaced by Django 6's own middleware on the way to 6.2. Where a project has both, and a
+    policy for Django's, that one counts: of two nonces the browser would refuse one.
     """
+    if _DJANGOS in settings.MIDDLEWARE and getattr(settings, "SECURE_CSP", None):
+        raise MiddlewareNotUsed("Django sends the policy of SECURE_CSP")
 
     async def middleware(request: HttpRequest) -> HttpResponseBase:
         nonce = secrets.token_urlsafe(16)
