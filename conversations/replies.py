@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
-from conversations import starting
+from conversations import ending, starting
 from conversations.exceptions import ChatError, StorageUnavailable
 from conversations.providers import providers
 from conversations.requests import Start
@@ -78,7 +78,7 @@ async def stop(user_id: Any, run_id: UUID) -> bool:
     Raises:
         NotFound: no such reply, or somebody else's.
     """
-    settled = await threads.write(starting.request_stop, user_id, run_id)
+    settled = await threads.write(ending.request_stop, user_id, run_id)
     if not settled:
         runner.stop(workers.current(), run_id)
     return settled
@@ -86,11 +86,11 @@ async def stop(user_id: Any, run_id: UUID) -> bool:
 
 async def delete_conversations(which: Q) -> None:
     """Delete conversations; what is live in them ends first."""
-    for run_id in await threads.write(starting.discard, which):
+    for run_id in await threads.write(ending.discard, which):
         runner.stop(workers.current(), run_id, reason="deleted")
 
 
 async def delete_message(user_id: Any, message_id: UUID) -> None:
     """Delete a message with what follows it in its branch."""
-    for run_id in await threads.write(starting.discard_message, user_id, message_id):
+    for run_id in await threads.write(ending.discard_message, user_id, message_id):
         runner.stop(workers.current(), run_id, reason="deleted")

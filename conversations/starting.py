@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from conversations import prompting
@@ -32,7 +31,7 @@ from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
 from streaming.runner import NewRun
-from streaming.runs import note_stop, open_run
+from streaming.runs import open_run
 from streaming.statements import Fenced
 from streaming.transcript import StoredPart
 
@@ -333,81 +332,3 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
 def _own_model(reply: Message) -> Model:
     offered = {model.id: model for model in providers.models()}
     return offered.get(reply.model) or next(iter(offered.values()))
-
-
-def request_stop(user_id: Any, run_id: UUID) -> bool:
-    """Record that a person wants a reply to end.
-
-    Returns:
-        Whether it is settled already.
-    Raises:
-        NotFound: no such reply, or somebody else's.
-    """
-    reply = Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).first()
-    if reply is None:
-        raise NotFound
-    if reply.status != _Status.RUNNING:
-        return True
-    note_stop(run_id)
-    return False
-
-
-def discard(conversations: Q) -> list[UUID]:
-    """Delete conversations; what is live in them is marked and ends as `stopped`, `deleted`.
-
-    Returns:
-        The runs that were live.
-    """
-    with transaction.atomic():
-        # Run before person before conversation: the order in which a settlement locks.
-        running = Message.objects.running().filter(
-            conversation_id__in=Conversation.objects.filter(conversations).values("id")
-        )
-        runs = list(running.values_list("id", flat=True))
-        Run.objects.filter(id__in=runs).update(discarded=True)
-        found = Conversation.objects.filter(conversations)
-        for owner, conversation_id in sorted(
-            found.values_list("owner_id", "id"), key=lambda row: str(row[0])
-        ):
-            announce(owner, ("conversation.deleted", {"conversation_id": conversation_id}))
-        ids = list(found.select_for_update().values_list("id", flat=True))
-        begun_since = list(running.exclude(id__in=runs).values_list("id", flat=True))
-        Run.objects.filter(id__in=begun_since).update(discarded=True)
-        Conversation.objects.filter(id__in=ids).delete()
-        return runs + begun_since
-
-
-def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
-    """Delete a message with what follows it in its branch.
-
-    Returns:
-        The runs that were live.
-    Raises:
-        NotFound: no such message, or somebody else's.
-    """
-    with transaction.atomic():
-        message = (
-            Message.objects.of(user_id).select_related("conversation").filter(id=message_id).first()
-        )
-        if message is None:
-            raise NotFound
-        doomed = _subtree(message)
-        running = Message.objects.running().filter(id__in=doomed)
-        runs = list(running.values_list("id", flat=True))
-        Run.objects.filter(id__in=runs).update(discarded=True)
-        ids = {"conversation_id": message.conversation_id, "message_id": message_id}
-        announce(user_id, ("message.deleted", ids))
-        Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
-            head_id=message.parent_id
-        )
-        message.delete()
-        return runs
-
-
-def _subtree(message: Message) -> set[UUID]:
-    doomed = {message.id}
-    level = [message.id]
-    while level:
-        level = list(Message.objects.filter(parent_id__in=level).values_list("id", flat=True))
-        doomed.update(level)
-    return doomed

@@ -7,8 +7,8 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from conversations.ending import discard
 from conversations.models import Conversation, Message
-from conversations.starting import discard
 
 _BATCH = 100
 _NAMED = 100

@@ -14,9 +14,9 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 
 from conversations.admin.forms import ReadOnlyAdmin
+from conversations.ending import request_stop
 from conversations.exceptions import NotFound
 from conversations.models import Message
-from conversations.starting import request_stop
 from streaming.models import Run, Worker
 
 

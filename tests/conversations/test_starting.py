@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import Q
 
-from conversations import replies, starting
+from conversations import ending, replies, starting
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
 from conversations.models import Conversation, Message
 from conversations.requests import Edit, Regenerate, Send, digest
@@ -132,7 +132,7 @@ async def test_deleting_marks_the_run_and_removes_the_conversation_in_one(alice:
     start = await question(alice)
     begun = await threads.write(starting.begin, starter(alice), start)
     which = Q(id=start.conversation_id)
-    assert await threads.write(starting.discard, which) == [begun.run_id]
+    assert await threads.write(ending.discard, which) == [begun.run_id]
     run = await threads.read(lambda: Run.objects.get(id=begun.run_id))
     assert run.discarded
     assert not await threads.read(Conversation.objects.exists)

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django.db.models import Q
 from django.utils import timezone
 
-from conversations import starting
+from conversations import ending
 from conversations.models import Message
 from conversations.shapes import message_shapes
 from streaming import runner, takeover, threads
@@ -125,7 +125,7 @@ async def test_deletion_on_another_worker_ends_the_run_for_every_reader(
         tap.say("going")
         await here.has("going")
         await there.has("going")
-        await threads.write(starting.discard, which)
+        await threads.write(ending.discard, which)
         for reader in (here, there):
             ended = await reader.end()
             assert (ended.status, ended.reason) == ("stopped", "deleted")

@@ -8,7 +8,7 @@ import pytest
 from django.db.models import Q
 from django.utils import timezone
 
-from conversations import starting
+from conversations import ending
 from conversations.models import Conversation
 from streaming import runner, takeover, threads
 from streaming.events import Ended
@@ -290,7 +290,7 @@ async def test_a_conversation_deleted_in_mid_reply_tells_its_readers(worker: Loc
     async with reading(worker, run.run_id) as reader:
         tap.say("going")
         await reader.has("going")
-        assert await threads.write(starting.discard, Q(id=which)) == [run.run_id]
+        assert await threads.write(ending.discard, Q(id=which)) == [run.run_id]
         ended = await reader.end()
     assert (ended.status, ended.reason) == ("stopped", "deleted")
     assert tap.closed.is_set()

@@ -11,10 +11,10 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
+from conversations.ending import discard
 from conversations.management.commands.ensure_dev_admin import NAME as ADMIN
 from conversations.management.sampling import Sample, is_sample, samples
 from conversations.models import Conversation, Message, Person
-from conversations.starting import discard
 from conversations.sync import announce
 
 _DOMAIN = "@sample.invalid"

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
+from conversations.ending import discard
 from conversations.models import Conversation, Guest, Message
-from conversations.starting import discard
 
 _BATCH = 100
 

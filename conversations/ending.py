@@ -1,0 +1,91 @@
+"""The transactions that end replies before their time: a stop, and deletions."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from conversations.exceptions import NotFound
+from conversations.models import Conversation, Message
+from conversations.sync import announce
+from streaming.models import Run
+from streaming.runs import note_stop
+
+
+def request_stop(user_id: Any, run_id: UUID) -> bool:
+    """Record that a person wants a reply to end.
+
+    Returns:
+        Whether it is settled already.
+    Raises:
+        NotFound: no such reply, or somebody else's.
+    """
+    reply = Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).first()
+    if reply is None:
+        raise NotFound
+    if reply.status != Message.Status.RUNNING:
+        return True
+    note_stop(run_id)
+    return False
+
+
+def discard(conversations: Q) -> list[UUID]:
+    """Delete conversations; what is live in them is marked and ends as `stopped`, `deleted`.
+
+    Returns:
+        The runs that were live.
+    """
+    with transaction.atomic():
+        # Run before person before conversation: the order in which a settlement locks.
+        running = Message.objects.running().filter(
+            conversation_id__in=Conversation.objects.filter(conversations).values("id")
+        )
+        runs = list(running.values_list("id", flat=True))
+        Run.objects.filter(id__in=runs).update(discarded=True)
+        found = Conversation.objects.filter(conversations)
+        for owner, conversation_id in sorted(
+            found.values_list("owner_id", "id"), key=lambda row: str(row[0])
+        ):
+            announce(owner, ("conversation.deleted", {"conversation_id": conversation_id}))
+        ids = list(found.select_for_update().values_list("id", flat=True))
+        begun_since = list(running.exclude(id__in=runs).values_list("id", flat=True))
+        Run.objects.filter(id__in=begun_since).update(discarded=True)
+        Conversation.objects.filter(id__in=ids).delete()
+        return runs + begun_since
+
+
+def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
+    """Delete a message with what follows it in its branch.
+
+    Returns:
+        The runs that were live.
+    Raises:
+        NotFound: no such message, or somebody else's.
+    """
+    with transaction.atomic():
+        message = (
+            Message.objects.of(user_id).select_related("conversation").filter(id=message_id).first()
+        )
+        if message is None:
+            raise NotFound
+        doomed = _subtree(message)
+        running = Message.objects.running().filter(id__in=doomed)
+        runs = list(running.values_list("id", flat=True))
+        Run.objects.filter(id__in=runs).update(discarded=True)
+        ids = {"conversation_id": message.conversation_id, "message_id": message_id}
+        announce(user_id, ("message.deleted", ids))
+        Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
+            head_id=message.parent_id
+        )
+        message.delete()
+        return runs
+
+
+def _subtree(message: Message) -> set[UUID]:
+    doomed = {message.id}
+    level = [message.id]
+    while level:
+        level = list(Message.objects.filter(parent_id__in=level).values_list("id", flat=True))
+        doomed.update(level)
+    return doomed
