@@ -2,8 +2,8 @@
 
 (a) Each request has a thread of its own that can be parked; (b) a response that streams gives the
 request's database connections and its thread back before the first byte; (c) a response is always
-closed, whatever its stream raised (Django 5.2 to 6.1 skip it, and with it the connection's return
-to the pool; no ticket found).
+closed, whatever its stream raised or whoever cancelled it (Django 5.2 to 6.1 skip it, and with it
+the connection's return to the pool; no ticket found).
 """
 
 import asyncio
@@ -20,6 +20,9 @@ from django.http import HttpResponseBase
 from streaming.threads import ParkableThread
 
 _bodies: contextvars.ContextVar[list[Any]] = contextvars.ContextVar("request_bodies")
+_responses: contextvars.ContextVar[list[HttpResponseBase]] = contextvars.ContextVar(
+    "request_responses"
+)
 _tasks: contextvars.ContextVar[list[asyncio.Task[Any]]] = contextvars.ContextVar("request_tasks")
 _thread: contextvars.ContextVar[ParkableThread] = contextvars.ContextVar("request_thread")
 
@@ -32,6 +35,7 @@ class StreamingASGIHandler(ASGIHandler):
         thread = ParkableThread()
         _thread.set(thread)
         _tasks.set([])
+        _responses.set([])
         _bodies.set([])
         try:
             async with ThreadSensitiveContext(executor=thread):
@@ -45,19 +49,22 @@ class StreamingASGIHandler(ASGIHandler):
                 thread.park()
 
     async def _handle(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve; where the server cancels us (daphne), end what Django would leave running.
+        """Serve; where the server cancels us (daphne), end what Django would leave running or open.
 
-        Django 5.2 dies in `asyncio.wait` then, and its two tasks go on alone: one streams into the
-        void, the other raises what nobody retrieves. Fixed in 6.1.
+        Django 5.2 and 6.0 die in `asyncio.wait` then, and their two tasks go on alone: one streams
+        into the void, the other raises what nobody retrieves. Since 6.1 the response is made in
+        the server's own task, and a task group ends the other; the response is still left open.
         """
+        server_task = asyncio.current_task()
         try:
             await self.handle(scope, receive, send)
         except asyncio.CancelledError:
-            for task in _tasks.get():
+            alone = [task for task in _tasks.get() if task is not server_task]
+            for task in alone:
                 task.cancel()
-            ends = await asyncio.gather(*_tasks.get(), return_exceptions=True)
-            for response in ends:
-                if isinstance(response, HttpResponseBase):
+            await asyncio.gather(*alone, return_exceptions=True)
+            for response in _responses.get():
+                if not response.closed:
                     await sync_to_async(response.close)()
             raise
 
@@ -75,7 +82,9 @@ class StreamingASGIHandler(ASGIHandler):
     async def run_get_response(self, request: Any) -> HttpResponseBase:
         """Make the response."""
         _note_task()
-        return await super().run_get_response(request)
+        response = await super().run_get_response(request)
+        _responses.get().append(response)
+        return response
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
         """Send a response; before a stream, give back what the request holds."""

@@ -9,12 +9,15 @@ from django.db.models import Q
 from conversations import ending, replies, starting
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
 from conversations.models import Conversation, Message
+from conversations.providers.scripted import ScriptedProvider
+from conversations.providers.types import Prompt
 from conversations.requests import Edit, Regenerate, Send, digest
 from conversations.starting import Starter, title_of
 from streaming import takeover, threads, workers
 from streaming.models import Fragment, Run
+from streaming.source import Source
 from streaming.takeover import Seen
-from tests.conftest import Client
+from tests.conftest import Client, Settings
 from tests.conversations.chatting import asked, converse, events, script
 from tests.streaming.behind import RUN, refusing, refusing_writes
 from tests.waiting import until
@@ -108,6 +111,25 @@ async def test_a_start_whose_request_is_cut_has_a_producer_all_the_same(
 
 async def _stored(run_id: str) -> bool:
     return await threads.read(lambda: Message.objects.filter(id=run_id).exists())
+
+
+class HastyProvider(ScriptedProvider):
+    """One that fails before it gives a source."""
+
+    def stream(self, prompt: Prompt) -> Source:
+        raise LookupError("planted for the test")
+
+
+async def test_a_provider_that_raises_instead_of_giving_a_source_fails_its_run(
+    alice: Client, settings: Settings
+) -> None:
+    settings.CHAT_PROVIDERS = {
+        "hasty": {"BACKEND": f"{__name__}.HastyProvider", "OPTIONS": {"gate_directory": ""}}
+    }
+    conversation = await converse(alice)
+    run_id = await asked(alice, conversation, script({"text": "never said"}))
+    [ended] = [event for event in await events(alice, run_id) if event["type"] == "ended"]
+    assert (ended["status"], ended["reason"]) == ("failed", "internal")
 
 
 async def test_reopening_writes_the_stored_text_back_as_first_fragments(alice: Client) -> None:

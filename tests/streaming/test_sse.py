@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streaming import sse
 from streaming.cursor import START, BadCursor, Cursor
-from streaming.events import Delta, Ended, Event, Ping, Started
+from streaming.events import Delta, Ended, Event, Ping, Started, payload
 from streaming.outcome import Usage
 
 RUN = UUID(int=7)
@@ -102,3 +102,14 @@ def test_last_ids_are_read() -> None:
 def test_bad_last_ids_are_refused(text: str) -> None:
     with pytest.raises(BadCursor):
         sse.parse_last_id(text)
+
+
+@given(st.text(), st.sampled_from(["text", "reasoning"]), st.integers(1, 9), st.integers(0, 999))
+def test_a_delta_says_on_the_wire_what_it_says_as_a_value(
+    text: str, kind: str, part: int, offset: int
+) -> None:
+    text = text.encode(errors="replace").decode()
+    event = Delta(part, kind, Cursor(part, offset), text, Cursor(part, offset + len(text)))
+    [found] = parse(sse.encode(event))
+    assert json.loads(found["data"]) == payload(event)
+    assert (found["id"], found["event"]) == (str(event.cursor), "delta")
