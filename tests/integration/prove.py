@@ -1,5 +1,7 @@
 """Prove the prefix law at length: `make prove`, one row per server, transport and database.
 
+The table goes to stdout, with how to play again what failed; stderr tells what was wrong.
+
 python -m tests.integration.prove --scripts 200
 python -m tests.integration.prove --seed 17 --server daphne --transport SSE --database SQLite
 """
@@ -70,9 +72,12 @@ def main() -> int:
             )
             totals.update(counted)
             _say(_line({**cell, **counted}))
-            failures += [f"{again(cell, r)}\n{r.story()}" for r in results if r.breaches]
+            for result in results:
+                if result.breaches:
+                    failures.append(again(cell, result))
+                    sys.stderr.write(f"\n{failures[-1]}\n{result.story()}\n\n")
         _say(_line({"server": "all", "transport": "", "database": "", **totals}))
-    _say("\n" + ("\n\n".join(failures) or "The law held in every script."))
+    _say("\n" + ("\n".join(failures) or "The law held in every script."))
     return 1 if failures else 0
 
 
