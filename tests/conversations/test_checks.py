@@ -27,7 +27,7 @@ def urlconf(*patterns: Any) -> ModuleType:
     return module
 
 
-def test_the_project_s_own_settings_are_right() -> None:
+def test_the_project_s_own_settings_are_right(db: None) -> None:
     assert [m for m in run_checks() if (m.id or "").startswith(PREFIX)] == []
 
 

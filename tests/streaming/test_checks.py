@@ -16,7 +16,7 @@ def found(settings: Settings, **given: Any) -> list[str | None]:
     return [message.id for message in check_settings()]
 
 
-def test_the_project_s_own_settings_are_right() -> None:
+def test_the_project_s_own_settings_are_right(db: None) -> None:
     assert [m for m in run_checks() if (m.id or "").startswith("holdfast_streaming")] == []
 
 
