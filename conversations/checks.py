@@ -155,6 +155,20 @@ def check_csrf_cookie(**kwargs: Any) -> list[CheckMessage]:
 
 
 @register(Tags.compatibility)
+def check_time_zone(**kwargs: Any) -> list[CheckMessage]:
+    """Report times without an offset, which no client could place."""
+    if settings.USE_TZ:
+        return []
+    return [
+        Error(
+            "USE_TZ is False, but the API's times have an offset.",
+            hint="Set USE_TZ to True; pages go on showing the times of TIME_ZONE.",
+            id="holdfast_conversations.E009",
+        )
+    ]
+
+
+@register(Tags.compatibility)
 def check_guests(**kwargs: Any) -> list[CheckMessage]:
     """Report users of whom no second guest could be made."""
     if not conf.guests_allowed():
@@ -162,13 +176,22 @@ def check_guests(**kwargs: Any) -> list[CheckMessage]:
     users = get_user_model()
     return [
         Error(
-            f"ALLOW_GUESTS is on, but guests have no {field.name!r}, which"
-            f" {users._meta.label} wants to be unique.",
+            f"ALLOW_GUESTS is on, but guests have no {name!r}, which {users._meta.label} wants to"
+            " be unique.",
             hint="Set ALLOW_GUESTS to False, or let the field be null for guests.",
             id="holdfast_conversations.E008",
         )
+        for name in fields_that_guests_lack(users)
+    ]
+
+
+def fields_that_guests_lack(users: Any) -> list[str]:
+    """List what must be unique and comes from a person alone."""
+    return [
+        field.name
         for field in users._meta.concrete_fields
         if field.unique
-        and not (field.primary_key or field.null or callable(field.default))
+        and not (field.primary_key or field.null)
+        and not (field.has_default() and callable(field.default))
         and field.name != users.USERNAME_FIELD
     ]

@@ -81,8 +81,8 @@ class Conversation(models.Model):
     class Meta:
         ordering = ["-updated_at", "-id"]
         indexes = [
-            models.Index(name="conversation_list", fields=["owner", "-updated_at", "-id"]),
-            models.Index(name="conversation_by_date", fields=["-updated_at", "-id"]),
+            models.Index(name="holdfast_conversation_list", fields=["owner", "-updated_at", "-id"]),
+            models.Index(name="holdfast_conversation_by_date", fields=["-updated_at", "-id"]),
         ]
 
     def __str__(self) -> str:
@@ -155,32 +155,37 @@ class Message(models.Model):
         ordering = ["created_at", "id"]
         constraints = [
             models.CheckConstraint(
-                name="message_role", condition=Q(role__in=["system", "user", "assistant"])
+                name="holdfast_message_role", condition=Q(role__in=["system", "user", "assistant"])
             ),
             models.CheckConstraint(
-                name="message_status",
+                name="holdfast_message_status",
                 condition=Q(
                     status__in=["running", "completed", "stopped", "interrupted", "failed"]
                 ),
             ),
             models.CheckConstraint(
-                name="message_settled_once",
+                name="holdfast_message_settled_once",
                 condition=Q(status="running", role="assistant", settled_at__isnull=True)
                 | (~Q(status="running") & Q(settled_at__isnull=False)),
             ),
             models.UniqueConstraint(
-                name="message_one_in_flight", fields=["conversation"], condition=Q(status="running")
+                name="holdfast_message_one_in_flight",
+                fields=["conversation"],
+                condition=Q(status="running"),
             ),
-            models.CheckConstraint(name="message_not_own_parent", condition=~Q(parent_id=F("id"))),
+            models.CheckConstraint(
+                name="holdfast_message_not_own_parent", condition=~Q(parent_id=F("id"))
+            ),
         ]
         indexes = [
-            models.Index(name="message_tree", fields=["conversation", "created_at", "id"]),
-            models.Index(name="message_by_date", fields=["created_at"]),
+            models.Index(name="holdfast_message_tree", fields=["conversation", "created_at", "id"]),
+            models.Index(name="holdfast_message_by_date", fields=["created_at"]),
             models.Index(
-                name="message_by_outcome", fields=["role", "status", "conversation", "reason"]
+                name="holdfast_message_by_outcome",
+                fields=["role", "status", "conversation", "reason"],
             ),
-            models.Index(name="message_by_provider", fields=["provider", "conversation"]),
-            models.Index(name="message_by_model", fields=["model", "conversation"]),
+            models.Index(name="holdfast_message_by_provider", fields=["provider", "conversation"]),
+            models.Index(name="holdfast_message_by_model", fields=["model", "conversation"]),
         ]
 
     def __str__(self) -> str:

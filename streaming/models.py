@@ -58,12 +58,13 @@ class Run(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="run_on_disconnect", condition=Q(on_disconnect__in=["continue", "stop"])
+                name="holdfast_run_on_disconnect",
+                condition=Q(on_disconnect__in=["continue", "stop"]),
             )
         ]
         indexes = [
             models.Index(
-                name="run_to_end",
+                name="holdfast_run_to_end",
                 fields=["worker_id"],
                 condition=Q(stop_requested_at__isnull=False) | Q(discarded=True),
             )
@@ -87,7 +88,7 @@ class Fragment(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(name="fragment_key", fields=["run_id", "part", "end"]),
+            models.UniqueConstraint(name="holdfast_fragment_key", fields=["run_id", "part", "end"]),
         ]
 
     def __str__(self) -> str:

@@ -168,17 +168,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(fields=["conversation", "created_at", "id"], name="message_tree"),
+            index=models.Index(
+                fields=["conversation", "created_at", "id"], name="holdfast_message_tree"
+            ),
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(fields=["created_at"], name="message_by_date"),
+            index=models.Index(fields=["created_at"], name="holdfast_message_by_date"),
         ),
         migrations.AddConstraint(
             model_name="message",
             constraint=models.CheckConstraint(
                 condition=models.Q(("role__in", ["system", "user", "assistant"])),
-                name="message_role",
+                name="holdfast_message_role",
             ),
         ),
         migrations.AddConstraint(
@@ -187,7 +189,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(
                     ("status__in", ["running", "completed", "stopped", "interrupted", "failed"])
                 ),
-                name="message_status",
+                name="holdfast_message_status",
             ),
         ),
         migrations.AddConstraint(
@@ -203,7 +205,7 @@ class Migration(migrations.Migration):
                     ),
                     _connector="OR",
                 ),
-                name="message_settled_once",
+                name="holdfast_message_settled_once",
             ),
         ),
         migrations.AddConstraint(
@@ -211,18 +213,20 @@ class Migration(migrations.Migration):
             constraint=models.UniqueConstraint(
                 condition=models.Q(("status", "running")),
                 fields=("conversation",),
-                name="message_one_in_flight",
+                name="holdfast_message_one_in_flight",
             ),
         ),
         migrations.AddConstraint(
             model_name="message",
             constraint=models.CheckConstraint(
                 condition=models.Q(("parent_id", models.F("id")), _negated=True),
-                name="message_not_own_parent",
+                name="holdfast_message_not_own_parent",
             ),
         ),
         migrations.AddIndex(
             model_name="conversation",
-            index=models.Index(fields=["owner", "-updated_at", "-id"], name="conversation_list"),
+            index=models.Index(
+                fields=["owner", "-updated_at", "-id"], name="holdfast_conversation_list"
+            ),
         ),
     ]

@@ -13,20 +13,23 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name="conversation",
-            index=models.Index(fields=["-updated_at", "-id"], name="conversation_by_date"),
+            index=models.Index(fields=["-updated_at", "-id"], name="holdfast_conversation_by_date"),
         ),
         migrations.AddIndex(
             model_name="message",
             index=models.Index(
-                fields=["role", "status", "conversation", "reason"], name="message_by_outcome"
+                fields=["role", "status", "conversation", "reason"],
+                name="holdfast_message_by_outcome",
             ),
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(fields=["provider", "conversation"], name="message_by_provider"),
+            index=models.Index(
+                fields=["provider", "conversation"], name="holdfast_message_by_provider"
+            ),
         ),
         migrations.AddIndex(
             model_name="message",
-            index=models.Index(fields=["model", "conversation"], name="message_by_model"),
+            index=models.Index(fields=["model", "conversation"], name="holdfast_message_by_model"),
         ),
     ]

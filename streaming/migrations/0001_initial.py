@@ -38,7 +38,9 @@ class Migration(migrations.Migration):
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("run_id", "part", "end"), name="fragment_key")
+                    models.UniqueConstraint(
+                        fields=("run_id", "part", "end"), name="holdfast_fragment_key"
+                    )
                 ],
             },
         ),
@@ -66,13 +68,13 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         fields=["worker_id"],
-                        name="run_to_end",
+                        name="holdfast_run_to_end",
                     )
                 ],
                 "constraints": [
                     models.CheckConstraint(
                         condition=models.Q(("on_disconnect__in", ["continue", "stop"])),
-                        name="run_on_disconnect",
+                        name="holdfast_run_on_disconnect",
                     )
                 ],
             },

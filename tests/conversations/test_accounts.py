@@ -2,6 +2,7 @@
 
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
+from pytest_django import Settings
 
 from conversations.accounts import user_of_session
 from conversations.models import Guest, Person
@@ -38,6 +39,16 @@ async def test_a_session_ends_with_sign_out_password_and_account(alice: Client) 
     for end in (deactivate, change_password, Session.objects.all().delete):
         await threads.write(end)
         assert await threads.read(user_of_session, signed_in) is None
+
+
+async def test_a_session_outlives_the_turn_of_the_secret_key(
+    alice: Client, settings: Settings
+) -> None:
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another-" + "k" * 50
+    assert await threads.read(user_of_session, key(alice)) == alice.user
+    settings.SECRET_KEY_FALLBACKS = []
+    assert await threads.read(user_of_session, key(alice)) is None
 
 
 async def test_a_guest_is_a_user_without_a_password_and_a_person(

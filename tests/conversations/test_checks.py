@@ -3,9 +3,13 @@
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.core.checks import CheckMessage, run_checks
+from django.db import models
+from django.test.utils import isolate_apps
 from django.urls import include, path
 from pytest_django import Settings
 
@@ -78,3 +82,27 @@ def test_e007_a_token_that_the_page_cannot_read(settings: Settings, name: str) -
 def test_w001_no_channel_layer(settings: Settings, layers: Any) -> None:
     settings.CHANNEL_LAYERS = layers
     assert ids(checks.check_channel_layer) == ["W001"]
+
+
+def test_e008_users_of_whom_there_is_no_second_guest(settings: Settings) -> None:
+    settings.ALLOW_GUESTS = True
+    assert ids(checks.check_guests) == []
+    with isolate_apps("conversations"):
+
+        class Member(AbstractBaseUser):
+            name = models.CharField(max_length=10, unique=True)
+            card = models.CharField(max_length=10, unique=True)
+            letter = models.IntegerField(unique=True, null=True)
+            ticket = models.UUIDField(unique=True, default=uuid4)
+
+            USERNAME_FIELD = "name"
+
+            class Meta:
+                app_label = "holdfast_conversations"
+
+    assert checks.fields_that_guests_lack(Member) == ["card"]
+
+
+def test_e009_times_without_an_offset(settings: Settings) -> None:
+    settings.USE_TZ = False
+    assert ids(checks.check_time_zone) == ["E009"]

@@ -46,6 +46,51 @@ def test_a_trusted_origin_may(settings: Settings) -> None:
     assert is_same_origin("https://front.example", "localhost")
 
 
+@pytest.mark.parametrize(
+    ("trusted", "origin", "same"),
+    [
+        ("https://*.front.example", "https://shop.front.example", True),
+        ("https://*.front.example", "https://front.example", True),
+        ("https://*.front.example", "http://shop.front.example", False),
+        ("https://*.front.example", "https://badfront.example", False),
+        ("https://front.example", "https://shop.front.example", False),
+        ("https://front.example:8443", "https://front.example:8443", True),
+        ("https://front.example:8443", "https://front.example", False),
+        ("https://front.example", "", False),
+        ("https://front.example", "null", False),
+    ],
+)
+def test_an_entry_of_trusted_origins_means_what_it_means_to_django(
+    settings: Settings, trusted: str, origin: str, same: bool
+) -> None:
+    settings.CSRF_TRUSTED_ORIGINS = [trusted]
+    assert is_same_origin(origin, "localhost") is same
+
+
+def test_without_allowed_hosts_a_project_in_development_is_its_own_origin(
+    settings: Settings,
+) -> None:
+    settings.ALLOWED_HOSTS = []
+    assert not is_same_origin("http://localhost:8000", "localhost:8000")
+    settings.DEBUG = True
+    assert is_same_origin("http://localhost:8000", "localhost:8000")
+    assert not is_same_origin("http://evil.example", "evil.example")
+
+
+async def test_without_a_channel_layer_a_socket_serves_all_but_sync_events(
+    alice: Client, settings: Settings
+) -> None:
+    settings.CHANNEL_LAYERS = {}
+    conversation = await converse(alice)
+    communicator = socket(alice)
+    assert (await communicator.connect(timeout=5))[0]
+    question = {"type": "send", "conversation_id": conversation, "content": "Holdfast"}
+    await communicator.send_to(text_data=json.dumps(question))
+    heard = await hear_until(communicator, "ended")
+    assert "".join(event["text"] for event in heard if event["type"] == "delta") == "Holdfast"
+    await communicator.disconnect(timeout=5)
+
+
 def socket(
     client: Client | None, *, origin: str = "http://localhost", path: str = "/ws/chat/"
 ) -> Any:

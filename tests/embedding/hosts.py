@@ -59,17 +59,17 @@ class Host:
             timeout=60,
         )
 
-    def shell(self, code: str) -> str:
+    def shell(self, code: str, **env: str) -> str:
         """Run Python with the project set up, and give what it printed."""
         setup = "import django; django.setup()\nfrom django.core.management import call_command\n"
-        done = self.run("-c", setup + code)
+        done = self.run("-c", setup + code, **env)
         assert done.returncode == 0, (done.stdout[-3000:], done.stderr[-3000:])
         return done.stdout
 
-    async def serving(self, kind: str = "uvicorn") -> Server:
+    async def serving(self, kind: str = "uvicorn", **env: str) -> Server:
         """Give the server of this kind; the first call starts it, the end of the tests ends it."""
         found = [one for one in self.servers if one.kind == kind and one.process is not None]
-        server = found[0] if found else self.server(kind)
+        server = found[0] if found else self.server(kind, **env)
         if not server.alive:
             server.spawn()
 

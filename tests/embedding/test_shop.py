@@ -185,3 +185,21 @@ async def test_a_body_beyond_django_s_limit_is_refused_in_the_contract_s_words(
     body = {"title": "x" * 3_000_000}
     answer = await keeper.request("POST", f"{API}/conversations", body, headers=keeper.token)
     assert (answer.status, answer.code) == (413, "too_large")
+
+
+async def test_a_visitor_becomes_a_guest_of_the_shop_s_kind(
+    shop: Host, model_server: ModelServer
+) -> None:
+    (shop.root / "open_door.py").write_text("from shop.settings import *\nALLOW_GUESTS = True\n")
+    shop.shell(CONTENT, DJANGO_SETTINGS_MODULE="open_door")
+    server = await shop.serving("uvicorn-asyncio", DJANGO_SETTINGS_MODULE="open_door")
+    visitor = Keeper(server)
+    await visitor.get("/assistant/")
+    conversation = await visitor.converse()
+    user = (await visitor.get(f"{API}/session")).json()["user"]
+    assert (user["guest"], user["staff"], user["name"]) == (True, False, "")
+    names = "from accounts.models import Account\n"
+    names += f"print(Account.objects.get(id='{user['id']}').email)"
+    assert re.fullmatch(r"guest-\w+@guest\.invalid", shop.shell(names).strip())
+    assert (await visitor.get(f"/assistant/c/{conversation}")).status == 200
+    await visitor.discard()
