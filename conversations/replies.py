@@ -8,9 +8,10 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from conversations import ending, starting
-from conversations.exceptions import ChatError, StorageUnavailable
+from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
 from conversations.providers import providers
 from conversations.requests import Start
+from conversations.shapes import events_path
 from conversations.starting import Begun, Starter
 from streaming import runner, runs, threads, workers
 from streaming.source import Source, SourceFailed
@@ -26,6 +27,9 @@ async def start(user_id: Any, request: Start) -> Begun:
         the request.
     """
     begun = await runs.hold(_refusal(_start(user_id, request)))
+    if isinstance(begun, ReplyInProgress):
+        # Here and not in the start's task, which knows nothing of the request's SCRIPT_NAME.
+        begun.extra["events"] = events_path(begun.extra["run_id"])
     if isinstance(begun, ChatError):
         raise begun
     return begun

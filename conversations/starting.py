@@ -25,7 +25,6 @@ from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
 from conversations.recorder import about
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
-from conversations.shapes import events_path
 from conversations.sync import announce
 from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
@@ -139,7 +138,7 @@ def _conversation(starter: Starter, start: Send | Regenerate | Edit) -> Conversa
 def _refuse_second(conversation: Conversation) -> None:
     running = Message.objects.running().filter(conversation=conversation).first()
     if running is not None:
-        raise ReplyInProgress(run_id=str(running.id), events=events_path(running.id))
+        raise ReplyInProgress(run_id=str(running.id))
 
 
 def _model(start: Start, conversation: Conversation) -> Model:

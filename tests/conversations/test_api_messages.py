@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from conversations.models import Message
 from streaming import threads, workers
@@ -349,3 +350,17 @@ async def test_a_deleted_message_takes_its_branch_and_its_run_along(alice: Clien
 
 async def _no_run() -> bool:
     return not await threads.read(Run.objects.exists)
+
+
+async def test_below_a_script_name_every_answer_names_the_same_address(
+    alice: Client, settings: Settings
+) -> None:
+    conversation = await converse(alice)
+    settings.FORCE_SCRIPT_NAME = "/site"
+    path = f"/site/api/conversations/{conversation}/messages"
+    question = {"content": stalling()}
+    first = await alice.ask("POST", path, question)
+    second = await alice.ask("POST", path, question)
+    body = first.json()
+    assert second.json()["error"]["events"] == body["events"]
+    assert body["events"] == first["Location"] == f"/site/api/runs/{body['run_id']}/events"
