@@ -97,10 +97,14 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def _refusal(self) -> int | None:
         """Return the close code for somebody who may not stay, or whom nobody can ask about."""
         try:
-            return None if await self.authenticate() else NOT_SIGNED_IN
+            if not await self.authenticate():
+                return NOT_SIGNED_IN
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A socket waits for storage: %s", type(error).__name__)
             return RESTARTING
+        # uvicorn closes the sockets that it knows at SIGTERM; one that comes a moment later it
+        # would wait for in vain.
+        return RESTARTING if workers.current().draining else None
 
     async def disconnect(self, code: int) -> None:
         """Leave every run; each departure is recorded by a held task, behind a shield."""
@@ -278,9 +282,10 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def _give(self, text: str) -> None:
         try:
             await self.send(text_data=text)
-        except OSError:
-            # uvicorn raises ClientDisconnected; `disconnect` is on its way.
-            raise asyncio.CancelledError from None
+        except (OSError, RuntimeError) as error:
+            if not _says_gone(error):
+                raise
+            raise asyncio.CancelledError from None  # `disconnect` is on its way
         await asyncio.sleep(0)
 
     def _is_idle(self, now: float) -> bool:
@@ -296,3 +301,12 @@ class RunConsumer(AsyncWebsocketConsumer):
                 await self._news.wait()
         except TimeoutError:
             pass
+
+
+def _says_gone(error: Exception) -> bool:
+    """Whether a send failed only because the client has left.
+
+    uvicorn raises ClientDisconnected, an OSError; under daphne it is a RuntimeError of autobahn,
+    which need not be installed.
+    """
+    return isinstance(error, OSError) or type(error).__module__ == "autobahn.exception"

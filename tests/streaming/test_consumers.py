@@ -1,16 +1,19 @@
 """The WebSocket that carries any number of runs."""
 
+import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from autobahn.exception import Disconnected
 from channels.testing import WebsocketCommunicator
 
 from conversations.models import Conversation
 from streaming import runner, threads
-from streaming.consumers import IDLE, NOT_SIGNED_IN, TOO_LARGE, RunConsumer
+from streaming.consumers import IDLE, NOT_SIGNED_IN, RESTARTING, TOO_LARGE, RunConsumer
 from streaming.models import Run
 from streaming.workers import LocalWorker
 from tests.conftest import SetStreaming
@@ -292,3 +295,40 @@ async def test_a_long_reply_does_not_hold_up_what_is_said(
     heard = await socket.hear_until("pong")
     assert len(text_of(heard, run.run_id)) < 390_000
     runner.stop(current_worker, run.run_id)
+
+
+async def test_a_socket_that_opens_while_the_worker_drains_is_told_to_come_again(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    run = await begin(current_worker, Tap())
+    current_worker.begin_drain(seconds=60)
+    socket = await connect()
+    assert await socket.close_code() == RESTARTING
+    runner.stop(current_worker, run.run_id)
+
+
+@pytest.mark.parametrize("gone", [OSError("uvicorn"), Disconnected("autobahn, under daphne")])
+async def test_sending_to_somebody_who_has_just_gone_is_no_error(
+    current_worker: LocalWorker, caplog: pytest.LogCaptureFixture, gone: Exception
+) -> None:
+    run = await begin(current_worker, Tap())
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    tried = asyncio.Event()
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "websocket.send":
+            tried.set()
+            raise gone
+
+    heard.put_nowait({"type": "websocket.connect"})
+    follow = {"type": "follow", "run_id": str(run.run_id)}
+    heard.put_nowait({"type": "websocket.receive", "text": json.dumps(follow)})
+    scope = {"type": "websocket", "path": "/ws/", "headers": []}
+    serving = asyncio.create_task(Anyone.as_asgi()(scope, heard.get, send))
+    await tried.wait()
+    heard.put_nowait({"type": "websocket.disconnect", "code": 1000})
+    await serving
+    await until(lambda: current_worker.reader_count == 0)
+    runner.stop(current_worker, run.run_id)
+    await settled(run)
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
