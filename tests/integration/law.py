@@ -9,7 +9,7 @@ from tests.integration.client import Client
 from tests.integration.databases import FRAGMENTS, RUNS, count
 from tests.integration.ledger import Breach, Json, Kind, Ledger
 
-_TELLING_CHARACTERS = 40
+_TELLING_CHARACTERS = 12
 
 
 class Reading(Protocol):
@@ -64,9 +64,9 @@ def breaches_of_text(message: Json, whole: str) -> list[Breach]:
         return []
     pairs = enumerate(zip(stored, whole, strict=False))
     at = next((n for n, (ours, said) in pairs if ours != said), len(whole))
-    again = stored[at : at + _TELLING_CHARACTERS] in whole[:at]
+    said_at = whole.find(stored[at : at + _TELLING_CHARACTERS])
     told = f"{message['id']}: at {at} stored is {stored[at:][:40]!r}, said was {whole[at:][:40]!r}"
-    return [Breach("doubled" if again else "lost", told)]
+    return [Breach("doubled" if 0 <= said_at < at else "lost", told)]
 
 
 async def breaches_of_rows(client: Client, conversation: str, replies: set[str]) -> list[Breach]:
