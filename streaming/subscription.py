@@ -53,7 +53,7 @@ class Subscription:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0
         self._started = False
-        self._closing = False
+        self._closing = worker.closing
         self._closed = False
         self._returns = False
         begun = time.monotonic()

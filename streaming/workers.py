@@ -54,6 +54,8 @@ class LocalWorker:
         )
         self._starts: set[asyncio.Task[Any]] = set()
         self.draining = False
+        self.closing = False
+        """Whether readers are sent away: a server may listen a little longer than it drains."""
         self.registered = asyncio.Event()
         self._lock: LockFile | None = None
         self._watch = Watch()
@@ -171,6 +173,7 @@ class LocalWorker:
             await _quietly(takeover.note_draining, self.id)
         await self._runs_end(patience)
         await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds, interrupting=True)
+        self.closing = True
         for subscription in list(self.subscriptions):
             subscription.plan_close()
         for task in [*self._tasks, self._write_task]:

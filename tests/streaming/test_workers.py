@@ -197,6 +197,21 @@ async def test_a_drain_closes_the_readers_of_other_workers_runs_as_planned(
     assert (await settled(run)).status == "completed"
 
 
+async def test_a_reader_that_comes_when_the_drain_is_over_is_sent_away_as_planned(
+    make_worker: MakeWorker,
+) -> None:
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    other.begin_drain(seconds=0)
+    await other.drained()
+    async with reading(other, run.run_id) as reader:
+        await reader.closed()
+        assert reader.ended is None
+    tap.finish()
+    assert (await settled(run)).status == "completed"
+
+
 async def test_a_drain_settles_though_storage_wait_is_switched_off(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
