@@ -89,10 +89,12 @@ model-required: $(VENV)/.installed-model
 	@if [ -s $(VENV)/.installed-model ]; then \
 	  echo "No offline model: $$(cat $(VENV)/.installed-model) (then: make model)" >&2; exit 1; fi
 
-# Parts that do not know of each other: two at a time, the longest first. What needs the whole
-# machine, thousands of clients or many servers, comes one after another behind them.
-PARTS := servers servers-postgresql inside inside-postgresql browser
+# Two lanes side by side: what starts servers and promises seconds, and what mostly waits. What needs
+# the whole machine, thousands of clients or many servers, comes behind them, one after another.
+LANE := servers servers-postgresql
+BESIDE := inside inside-postgresql browser
 ALONE := law vanish vanish-postgresql
+PART = $(MAKE) --no-print-directory --keep-going --jobs=1
 INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
   --ignore=tests/integration/test_vanish.py
 ON_POSTGRESQL := --database=postgresql
@@ -111,12 +113,16 @@ pytest: $(VENV)/.installed-dev
 	@$(if $(ARGS),$(PY) -m pytest $(ARGS),$(MAKE) --no-print-directory pytest-parts)
 
 pytest-parts:
-	@status=0; $(MAKE) --no-print-directory --keep-going --jobs=2 --output-sync=target \
-	  $(PARTS:%=pytest-%) || status=1; \
-	$(MAKE) --no-print-directory --keep-going --jobs=1 $(ALONE:%=pytest-%) || status=1; \
+	@$(PART) $(BESIDE:%=pytest-%) >$(VENV)/beside.log 2>&1 & beside=$$!; \
+	trap 'kill $$beside; exit 130' INT TERM; status=0; \
+	$(PART) $(LANE:%=pytest-%) || status=1; \
+	wait $$beside || status=1; cat $(VENV)/beside.log; \
+	$(PART) $(ALONE:%=pytest-%) || status=1; \
 	exit $$status
 
-$(PARTS:%=pytest-%) $(ALONE:%=pytest-%):
+EVERY_PART := $(LANE:%=pytest-%) $(BESIDE:%=pytest-%) $(ALONE:%=pytest-%)
+.PHONY: $(EVERY_PART)
+$(EVERY_PART):
 	@echo "pytest $(TESTS)"
 	@$(PY) -m pytest -q -p no:cacheprovider $(TESTS)
 
