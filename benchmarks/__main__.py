@@ -62,7 +62,7 @@ def main() -> None:
     rows: list[Row] = []
     home = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
     try:
-        with _upstream() as upstream_port, _postgresql(home, contenders) as postgresql:
+        with upstream() as upstream_port, _postgresql(home, contenders) as postgresql:
             for load in loads:
                 for contender in contenders:
                     here = home / f"{contender.key}-{load.streams}-{load.per_second}"
@@ -164,7 +164,8 @@ async def _one_by_one(process: Process, model: str, number: int) -> Reading:
 
 
 @contextmanager
-def _upstream() -> Iterator[int]:
+def upstream() -> Iterator[int]:
+    """Run the mock upstream in a process of its own; gives its port."""
     port = free_port()
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.upstream", str(port)])
     try:

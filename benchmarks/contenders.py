@@ -42,6 +42,7 @@ class Contender:
     application: str
     ours: bool = False
     postgresql: bool = False
+    module: str = "uvicorn"
 
     @property
     def python(self) -> str:
@@ -170,7 +171,14 @@ def serving(
         "ALLOW_GUESTS": "1",
         "STREAMING_RUN_DIRECTORY": str(home / "run"),
     }
-    command = [contender.python, "-m", "uvicorn", contender.application, f"--port={port}", *FLAGS]
+    command = [
+        contender.python,
+        "-m",
+        contender.module,
+        contender.application,
+        f"--port={port}",
+        *FLAGS,
+    ]
     log = home / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

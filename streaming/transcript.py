@@ -64,7 +64,10 @@ class Transcript:
     """
 
     def __init__(self, stored: Iterable[StoredPart] = ()) -> None:
+        self.end = START
+        """Cursor behind the committed text."""
         self._parts: list[_Part] = []
+        self._latest: Piece | None = None  # of the committed ones
         self._pending: list[Piece] = []
         self._newest: list[str] = []  # pending, too: what came last, all of one part
         self._frozen: list[Piece] = []
@@ -76,13 +79,6 @@ class Transcript:
         self.characters = 0
         self._publish(Piece(number, kind, 0, text) for number, (kind, text) in enumerate(stored, 1))
         self._reset_next()
-
-    @property
-    def end(self) -> Cursor:
-        """Cursor behind the committed text."""
-        if not self._parts:
-            return START
-        return Cursor(len(self._parts), self._parts[-1].length)
 
     @property
     def dirty(self) -> bool:
@@ -159,6 +155,10 @@ class Transcript:
 
     def after(self, cursor: Cursor, *, most: int = 65_536) -> Piece | None:
         """Return the committed text behind a cursor, within one part, merged; None at the end."""
+        latest = self._latest
+        if latest is not None and cursor == (latest.part, latest.start):
+            if len(latest.text) <= most:
+                return latest  # a reader who keeps up
         number, offset = cursor.part or 1, cursor.offset
         while number <= len(self._parts):
             part = self._parts[number - 1]
@@ -193,10 +193,13 @@ class Transcript:
 
     def _publish(self, pieces: Iterable[Piece]) -> None:
         parts = self._parts
-        for number, kind, _, text in pieces:
+        for piece in pieces:
+            number, kind, _, text = piece
             if number > len(parts):
                 parts.append(_Part(kind))
-            parts[number - 1].add(text)
+            self.end = Cursor(number, parts[number - 1].add(text))
+            if text:
+                self._latest = piece
 
     def _reset_next(self) -> None:
         self._part, self._offset = self.end
@@ -213,19 +216,19 @@ class _Part:
         self._texts: list[str] = []
         self._ends: list[int] = []
 
-    def add(self, text: str) -> None:
+    def add(self, text: str) -> int:
+        """Add text; return the length that the part has with it."""
         self.length += len(text)
         self._texts.append(text)
         self._ends.append(self.length)
         if len(self._texts) >= _MERGE_AT:
             self._texts, self._ends = [self.whole()], [self.length]
+        return self.length
 
     def whole(self) -> str:
         return "".join(self._texts)
 
     def slice(self, offset: int, most: int) -> str:
-        if len(self._ends) > 1 and self._ends[-2] == offset and self.length - offset <= most:
-            return self._texts[-1]  # a reader who keeps up
         first = bisect_right(self._ends, offset)
         begin = self._ends[first - 1] if first else 0
         last = bisect_right(self._ends, offset + most, lo=first) + 1
