@@ -101,15 +101,15 @@ class Server:
 
     def _hook_twisted(self) -> None:
         """Make daphne's reactor wait for the drain: daphne has no lifespan."""
-        reactor = sys.modules.get("twisted.internet.reactor")
-        if reactor is None or not getattr(reactor, "running", False):
+        running = reactor()
+        if running is None:
             return
         from twisted.internet.defer import Deferred
 
         def wait() -> Any:
             return Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
-        reactor.addSystemEventTrigger("before", "shutdown", wait)
+        running.addSystemEventTrigger("before", "shutdown", wait)
 
     async def _end(self) -> None:
         await workers.current().drained()
@@ -136,6 +136,12 @@ class Server:
             asyncio.run_coroutine_threadsafe(end(), loop).result(_RELOAD_SECONDS)
         except TimeoutError:
             logger.warning("The drain before a reload took too long; the next process settles")
+
+
+def reactor() -> Any:
+    """Return Twisted's reactor where it runs this process, which daphne then serves; else None."""
+    found = sys.modules.get("twisted.internet.reactor")
+    return found if getattr(found, "running", False) else None
 
 
 def wrap(app: Any, *, closing: tuple[Close, ...] = ()) -> Server:

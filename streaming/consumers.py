@@ -16,6 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 
 from streaming import frames, workers
+from streaming.asgi import reactor
 from streaming.conf import conf
 from streaming.cursor import BadCursor, Cursor
 from streaming.detached import spawn
@@ -29,6 +30,7 @@ NOT_SIGNED_IN = 4401
 IDLE = 4408
 TOO_LARGE = 4413
 RESTARTING = 1012
+RESTARTING_DAPHNE = 4012
 
 _WAITING_COMMANDS = 100
 _WAITING_MESSAGES = 200
@@ -63,9 +65,12 @@ class RunConsumer(AsyncWebsocketConsumer):
         self._heard_at = time.monotonic()
         self._turn = 0
         self._over = False
+        worker = workers.current()
+        worker.sockets.add(self._news.set)
         try:
             await super().__call__(scope, receive, send)
         finally:
+            worker.sockets.discard(self._news.set)
             # A handler that raised, or daphne's cancellation, never reaches `disconnect`.
             for task in self._tasks:
                 task.cancel()
@@ -97,14 +102,10 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def _refusal(self) -> int | None:
         """Return the close code for somebody who may not stay, or whom nobody can ask about."""
         try:
-            if not await self.authenticate():
-                return NOT_SIGNED_IN
+            return None if await self.authenticate() else NOT_SIGNED_IN
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A socket waits for storage: %s", type(error).__name__)
-            return RESTARTING
-        # uvicorn closes the sockets that it knows at SIGTERM; one that comes a moment later it
-        # would wait for in vain.
-        return RESTARTING if workers.current().draining else None
+            return restarting()
 
     async def disconnect(self, code: int) -> None:
         """Leave every run; each departure is recorded by a held task, behind a shield."""
@@ -242,8 +243,10 @@ class RunConsumer(AsyncWebsocketConsumer):
             if await self._send_next():
                 continue
             now = time.monotonic()
-            if any(s.closing for s in self._subscriptions.values()):
-                await self.close(RESTARTING)
+            # Without subscriptions, too: uvicorn closes the sockets that it knows at SIGTERM, and
+            # would wait in vain for one that opened a moment later.
+            if workers.current().closing or any(s.closing for s in self._subscriptions.values()):
+                await self.close(restarting())
                 return
             if self._is_idle(now):
                 await self.close(IDLE)
@@ -301,6 +304,14 @@ class RunConsumer(AsyncWebsocketConsumer):
                 await self._news.wait()
         except TimeoutError:
             pass
+
+
+def restarting() -> int:
+    """Return the close code that sends a client away to come again.
+
+    autobahn, under daphne, lets an application say no code below 3000.
+    """
+    return RESTARTING if reactor() is None else RESTARTING_DAPHNE
 
 
 def _says_gone(error: Exception) -> bool:

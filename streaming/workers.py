@@ -56,6 +56,8 @@ class LocalWorker:
         self.draining = False
         self.closing = False
         """Whether readers are sent away: a server may listen a little longer than it drains."""
+        self.sockets: set[Callable[[], None]] = set()
+        """What wakes the open sockets, whether or not they read a run."""
         self.registered = asyncio.Event()
         self._lock: LockFile | None = None
         self._watch = Watch()
@@ -176,6 +178,8 @@ class LocalWorker:
         self.closing = True
         for subscription in list(self.subscriptions):
             subscription.plan_close()
+        for wake in list(self.sockets):
+            wake()
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)

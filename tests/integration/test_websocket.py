@@ -236,6 +236,25 @@ async def test_the_socket_is_closed_with_1012_when_the_server_restarts(servers: 
     await again.discard()
 
 
+async def test_daphne_sends_sockets_away_when_its_drain_is_over(servers: Servers) -> None:
+    server = await servers.start("daphne", env=ENV)
+    client = await servers.client(server)
+    conversation = await client.new_conversation()
+    ws = await Socket.open(client)
+    reads_nothing = await Socket.open(client)
+    run_id = await send(ws, conversation, {"text": "kept"}, {"stall": True})
+    await ws.heard(type="delta", run_id=run_id)
+    server.term()
+    assert await reads_nothing.until_closed() == 4012
+    assert await ws.until_closed() == 4012
+    ended = await ws.ended(run_id)
+    assert (ended["status"], ended["reason"]) == ("interrupted", "shutdown")
+    await server.exited()
+    assert not server.errors(), server.errors()
+    for socket in (ws, reads_nothing):
+        await socket.discard()
+
+
 async def test_an_idle_socket_is_closed_with_4408(servers: Servers) -> None:
     server = await servers.start(env={"STREAMING_IDLE_SECONDS": "1"})
     client = await servers.client(server)

@@ -297,14 +297,29 @@ async def test_a_long_reply_does_not_hold_up_what_is_said(
     runner.stop(current_worker, run.run_id)
 
 
-async def test_a_socket_that_opens_while_the_worker_drains_is_told_to_come_again(
+async def test_a_socket_that_opens_during_the_drain_reads_to_the_end_and_is_sent_away(
     current_worker: LocalWorker, connect: Connect
 ) -> None:
-    run = await begin(current_worker, Tap())
+    tap = Tap()
+    run = await begin(current_worker, tap)
     current_worker.begin_drain(seconds=60)
     socket = await connect()
+    await socket.say({"type": "follow", "run_id": str(run.run_id)})
+    tap.say("Holdfast")
+    tap.finish()
+    assert text_of(await socket.hear_until("ended"), run.run_id) == "Holdfast"
     assert await socket.close_code() == RESTARTING
-    runner.stop(current_worker, run.run_id)
+
+
+async def test_sockets_that_read_nothing_are_sent_away_when_the_drain_is_over(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    before = await connect()
+    current_worker.begin_drain(seconds=0)
+    assert await before.close_code() == RESTARTING
+    await current_worker.drained()
+    behind = await connect()
+    assert await behind.close_code() == RESTARTING
 
 
 @pytest.mark.parametrize("gone", [OSError("uvicorn"), Disconnected("autobahn, under daphne")])
