@@ -24,6 +24,7 @@ from tests.integration.servers import free_port
 _SETTLING_SECONDS = 3.0
 _WARM_UP_STREAMS = 10
 _IDLE_STREAMS = 100
+_ENDLESS = 1_000_000  # tokens; the server is killed before
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def main() -> None:
                         database = postgresql.new()
                     else:
                         database = new_database(contender, here / "data")
-                    models = _models(load, arguments.seconds)
+                    models = [f"pace-{load.per_second}-{_ENDLESS}", "pace-100-5"]
                     with serving(
                         contender,
                         home=here / "home",
@@ -84,14 +85,7 @@ def main() -> None:
                     rows.append(row)
     finally:
         shutil.rmtree(home, ignore_errors=True)
-    print_table(rows)
-
-
-def _models(load: Load, seconds: float) -> list[str]:
-    """The model that is measured, which speaks until the measurement is over, and a short one."""
-    opening = load.streams / load.opened_per_second
-    tokens = int(load.per_second * (opening * 1.6 + _SETTLING_SECONDS + seconds + 4))
-    return [f"pace-{load.per_second}-{tokens}", "pace-100-5"]
+        print_table(rows)
 
 
 async def _measure(process: Process, load: Load, seconds: float) -> Row:
@@ -120,9 +114,8 @@ async def _measure(process: Process, load: Load, seconds: float) -> Row:
     cpu, tokens = process.cpu_seconds() - cpu, reading.tokens - tokens
     reading.noting = False
     assert not any(reader.closed.done() for reader in readers), "a stream ended while measured"
-    await asyncio.wait_for(asyncio.gather(*(r.closed for r in readers)), 120)
-    told = int(long.rpartition("-")[2])
-    assert all(reader.tokens == told for reader in readers), "a reader missed a token"
+    for reader in readers:
+        reader.transport.abort()
     per_token = cpu / tokens
     return Row(
         key=process.contender.key,

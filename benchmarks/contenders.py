@@ -196,12 +196,8 @@ def serving(
         print(log.read_text()[-3000:], file=sys.stderr)
         raise
     finally:
-        process.terminate()
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        process.kill()
+        process.wait()
 
 
 def new_database(contender: Contender, home: Path) -> str:

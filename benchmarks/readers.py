@@ -84,7 +84,7 @@ async def open_readers(
         reader = Reader(request, reading)
         readers.append(reader)
         await reader.ask(port)
-    await _until(lambda: all(reader.tokens for reader in readers), readers, 60.0)
+    await _until(lambda: all(reader.tokens for reader in readers), readers, 90.0)
     return readers
 
 
