@@ -8,6 +8,7 @@ python -m tests.integration.prove --seed 17 --server daphne --transport SSE --da
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -58,6 +59,7 @@ FOUND = {"wire": "other", "log": "ERROR"}
 
 def main() -> int:
     """Play the cells asked for, one after the other; 0 if the law held everywhere."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # the cluster ends, too
     options = _options()
     seeds = [options.seed] if options.seed else range(1, options.scripts + 1)
     failures: list[str] = []
