@@ -80,7 +80,12 @@ def main() -> None:
                         upstream_port=upstream_port,
                         models=models,
                     ) as process:
-                        row = uvloop.run(_measure(process, load, arguments.seconds))
+                        try:
+                            row = uvloop.run(_measure(process, load, arguments.seconds))
+                        except AssertionError as error:
+                            print(error, file=sys.stderr)
+                            row = Row(key=contender.key, name=contender.name, load=load.name)
+                            row.kept_up = False
                     print(row.name, load.name, "measured", file=sys.stderr, flush=True)
                     rows.append(row)
     finally:

@@ -35,6 +35,8 @@ class Row:
     """Share of one core."""
     delivered: float = 1.0
     """Tokens that reached readers, of those that are said; below 1 the server fell behind."""
+    kept_up: bool = True
+    """False where streams were refused, broke off, or had no token after a minute and a half."""
     lags: Sequence[int] = field(default_factory=list)
     firsts: Sequence[int] = field(default_factory=list)
     memory: float | None = None
@@ -57,7 +59,9 @@ def _cells(row: Row, rows: Sequence[Row]) -> dict[str, str]:
     cpu = row.cpu_per_token
     ratios = {f"of_{key}": _ratio(cpu, key, row, rows) for key in "cde"}
     busy = "" if row.busy is None else f"{row.busy:.2f}"
-    if row.delivered < 0.97:
+    if not row.kept_up:
+        busy = "did not keep up"
+    elif row.delivered < 0.97:
         busy += f", behind: {row.delivered:.0%}"
     return {
         "load": row.load,

@@ -66,7 +66,7 @@ def database() -> dict[str, Any]:
             "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
         }
     elif found["ENGINE"].endswith("postgresql"):
-        most = number("DATABASE_POOL_SIZE", 12)
+        most = number("DATABASE_POOL_SIZE", 10)
         # A commit that the journal has shown must outlive a power loss.
         commit = text("POSTGRESQL_SYNCHRONOUS_COMMIT", "on")
         found["CONN_MAX_AGE"] = 0
