@@ -59,6 +59,8 @@ class LocalWorker:
         self.sockets: set[Callable[[], None]] = set()
         """What wakes the open sockets, whether or not they read a run."""
         self.registered = asyncio.Event()
+        self._may_have_row = False
+        """Whether a registration was begun: cancelled half-way, its row comes all the same."""
         self._lock: LockFile | None = None
         self._watch = Watch()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -100,6 +102,7 @@ class LocalWorker:
         while not self.registered.is_set():
             try:
                 self._take_lock()
+                self._may_have_row = True
                 await threads.write_beat(takeover.register, self.id)
                 self.registered.set()
                 await self._watch.look(self.id)
@@ -183,7 +186,7 @@ class LocalWorker:
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
-        if self.registered.is_set():
+        if self._may_have_row:
             await _quietly(takeover.unregister, self.id)
         if self._lock is not None:
             self._lock.release()

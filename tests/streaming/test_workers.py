@@ -38,6 +38,13 @@ async def test_a_worker_beats(worker: LocalWorker, set_streaming: SetStreaming) 
     await until(lambda: _more(beat, first))
 
 
+async def test_a_drain_in_the_first_moment_leaves_no_row(database_threads: None) -> None:
+    worker = LocalWorker()
+    worker.begin()
+    await worker.drained()
+    assert await worker_row(worker.id) is None
+
+
 async def _more(beat: object, than: int) -> bool:
     return await beat() > than  # type: ignore[operator,no-any-return]
 
