@@ -84,9 +84,10 @@ def begin(starter: Starter, start: Start) -> Begun:
         if isinstance(start, Send | Edit) and start.id is not None and start.id == start.reply_id:
             raise InvalidField("reply_id: is the question's id", field="reply_id")
         conversation = _conversation(starter, start)
-        _refuse_second(conversation)
+        live = _live_runs(starter)
+        _refuse_second(conversation.id, live)
         model = _model(start, conversation)
-        _check_limits(starter)
+        _check_limits(starter, len(live))
         question = _question(start, conversation)
         reply = Message(
             id=start.reply_id or new_id(),
@@ -135,10 +136,16 @@ def _conversation(starter: Starter, start: Send | Regenerate | Edit) -> Conversa
     return found
 
 
-def _refuse_second(conversation: Conversation) -> None:
-    running = Message.objects.running().filter(conversation=conversation).first()
-    if running is not None:
-        raise ReplyInProgress(run_id=str(running.id))
+def _live_runs(starter: Starter) -> dict[str, UUID]:
+    """Return this person's runs in flight, by their conversations: one statement, two checks."""
+    runs = Run.objects.filter(owner_key=str(starter.user_id)).values_list("about", "id")
+    return {told["conversation_id"]: run_id for told, run_id in runs}
+
+
+def _refuse_second(conversation_id: UUID, live: dict[str, UUID]) -> None:
+    run_id = live.get(str(conversation_id))
+    if run_id is not None:
+        raise ReplyInProgress(run_id=str(run_id))
 
 
 def _model(start: Start, conversation: Conversation) -> Model:
@@ -151,14 +158,13 @@ def _model(start: Start, conversation: Conversation) -> Model:
     return offered.get(conversation.model) or next(iter(offered.values()))
 
 
-def _check_limits(starter: Starter) -> None:
+def _check_limits(starter: Starter, live: int) -> None:
     limits = conf()
     if starter.draining:
         raise Draining
     if limits.runs_per_worker and starter.worker_runs >= limits.runs_per_worker:
         raise TooManyRuns("The server is busy; try again in a moment.")
-    runs = Run.objects.filter(owner_key=str(starter.user_id))
-    if limits.runs_per_user and runs.count() >= limits.runs_per_user:
+    if limits.runs_per_user and live >= limits.runs_per_user:
         raise TooManyRuns
     if limits.starts_per_minute:
         _check_rate(starter, limits.starts_per_minute)
@@ -314,9 +320,10 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
         raise InvalidField("Only a reply can be continued.", field="message_id")
     if reply.status == _Status.RUNNING or reply.cursor != after:
         return _attached(reply, after)
-    _refuse_second(reply.conversation)
+    live = _live_runs(starter)
+    _refuse_second(reply.conversation_id, live)
     model = _model(start, reply.conversation) if start.model else _own_model(reply)
-    _check_limits(starter)
+    _check_limits(starter, len(live))
     stored = reply.stored_parts()
     Message.objects.filter(id=reply.id).update(
         status=_Status.RUNNING, reason="", retryable=False, settled_at=None, claim=None

@@ -46,6 +46,12 @@ _INSERT = f"""
     VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING
 """
 
+# SQLite has one writer at a time: whoever writes has held off the others.
+_LOCK = {
+    "postgresql": f"SELECT 1 FROM {_WORKER} WHERE id = %s AND alive FOR SHARE",
+    "sqlite": f"SELECT 1 FROM {_WORKER} WHERE id = %s AND alive",
+}
+
 
 def append(worker_id: UUID, rows: Sequence[Row]) -> None:
     """Store fragments; a repeat of the same rows is harmless.
@@ -96,16 +102,10 @@ def lock_worker(worker_id: UUID) -> None:
     Raises:
         Fenced: the takeover has happened.
     """
-    row = Worker.objects.filter(id=worker_id, alive=True)
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT 1 FROM {_WORKER} WHERE id = %s AND alive FOR SHARE", (worker_id,)
-            )
-            if cursor.fetchone() is None:
-                raise Fenced
-    elif not row.exists():
-        raise Fenced
+    with connection.cursor() as cursor:
+        cursor.execute(_LOCK[connection.vendor], (_key(worker_id),))
+        if cursor.fetchone() is None:
+            raise Fenced
 
 
 def stored_parts(run_ids: Iterable[UUID]) -> dict[UUID, list[StoredPart]]:
