@@ -146,6 +146,9 @@ class Message(models.Model):
     duration_ms = models.PositiveIntegerField(null=True)
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
+    rating = models.SmallIntegerField(default=0)
+    """What its reader thinks of a reply: 1, -1, or 0 for nothing."""
+    comment = models.TextField(blank=True)
     claim = models.UUIDField(null=True, editable=False)
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
 
@@ -162,6 +165,9 @@ class Message(models.Model):
                 condition=Q(
                     status__in=["running", "completed", "stopped", "interrupted", "failed"]
                 ),
+            ),
+            models.CheckConstraint(
+                name="holdfast_message_rating", condition=Q(rating__in=[-1, 0, 1])
             ),
             models.CheckConstraint(
                 name="holdfast_message_settled_once",
@@ -205,3 +211,76 @@ class Message(models.Model):
     def cursor(self) -> Cursor:
         """The cursor that belongs to the stored text."""
         return end_of(self.stored_parts())
+
+
+class Attachment(models.Model):
+    """A file that a person uploaded; without a message until the question with it is sent."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="holdfast_attachments"
+    )
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, null=True, blank=True, related_name="attachments"
+    )
+    file = models.FileField(upload_to="attachments/%Y/%m/", max_length=255)
+    name = models.CharField(max_length=255)
+    """As the person's file was called; never a path of ours."""
+    content_type = models.CharField(max_length=100)
+    """What the content was found to be, whatever the upload said."""
+    size = models.PositiveBigIntegerField()
+    """In bytes."""
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        indexes = [
+            models.Index(
+                name="holdfast_attachment_unsent",
+                fields=["created_at"],
+                condition=Q(message__isnull=True),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prompt(models.Model):
+    """A text that a person uses again and again."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="holdfast_prompts"
+    )
+    name = models.CharField(max_length=100)
+    content = models.TextField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(name="holdfast_prompt_name", fields=["owner", "name"])
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Share(models.Model):
+    """A read-only snapshot of a conversation, for whoever has its link."""
+
+    conversation = models.OneToOneField(
+        Conversation, on_delete=models.CASCADE, primary_key=True, related_name="share"
+    )
+    token = models.CharField(max_length=43, unique=True, editable=False)
+    title = models.CharField(max_length=200)
+    description = models.CharField(max_length=300, blank=True)
+    messages = models.JSONField(default=list)
+    """The visible branch at that moment: role, content, model and time of each."""
+    indexable = models.BooleanField(default=False)
+    """Whether search engines may list it."""
+    created_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.title

@@ -13,6 +13,8 @@ from django.middleware.csrf import get_token
 from django.shortcuts import render, resolve_url
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
+from django.utils.translation import get_language, to_locale
+from django.utils.translation.trans_real import DjangoTranslation
 
 from conversations import conf
 
@@ -37,6 +39,7 @@ def _chat(request: HttpRequest) -> HttpResponse:
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "csrf_header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME),
         "import_map": json.dumps(_import_map()),
+        "catalog": _catalog(get_language() or "en"),
         "guests": conf.guests_allowed(),
         "sign_in": resolve_url(settings.LOGIN_URL),
     }
@@ -60,3 +63,21 @@ def _modules() -> tuple[str, ...]:
     """List our modules and the vendored ones, as static files are named."""
     found = _STATIC.glob("conversations/*/*.js")
     return tuple(sorted(path.relative_to(_STATIC).as_posix() for path in found))
+
+
+@cache
+def _catalog(language: str) -> dict[str, Any]:
+    """Return what the page's modules say, in a language."""
+    locale = Path(__file__).parent / "locale"
+    found = DjangoTranslation(language, domain="djangojs", localedirs=[str(locale)])
+    texts: dict[str, Any] = {}
+    for key, text in found._catalog.items():  # type: ignore[attr-defined]
+        if isinstance(key, tuple):
+            texts.setdefault(key[0], {})[key[1]] = text
+        elif key:
+            texts[key] = text
+    for key, forms in texts.items():
+        if isinstance(forms, dict):
+            texts[key] = [forms[index] for index in sorted(forms)]
+    one_form = to_locale(language).startswith("zh")
+    return {"language": language, "catalog": texts, "plural": "0" if one_form else "n != 1"}
