@@ -14,7 +14,7 @@ from ninja.parser import Parser
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from conversations import conf, conversing, errors, replies
+from conversations import conf, conversing, errors, exports_api, replies, sharing_api
 from conversations.accounts import signed_in
 from conversations.exceptions import BadJson, UnsupportedType
 from conversations.providers import providers
@@ -77,6 +77,8 @@ api = ChatAPI(
     parser=JsonParser(),
 )
 errors.install(api)
+for _part in (sharing_api, exports_api):
+    api.add_router("", _part.router)
 
 
 class SettingsBody(BaseModel):

@@ -3,7 +3,7 @@
 from django.db import connections, transaction
 from django.urls import URLPattern, include, path
 
-from conversations import views
+from conversations import share_page, views
 from conversations.api import api
 from conversations.errors import no_such_endpoint
 from conversations.streams import events
@@ -14,6 +14,7 @@ _api, _, _api_name = api.urls
 _own = [
     path("", views.new_conversation, name="new"),
     path("c/<uuid:conversation_id>", views.conversation, name="conversation"),
+    path("s/<str:token>", share_page.shared, name="shared"),
     path("api/runs/<uuid:run_id>/events", events, name="events"),
 ]
 _last = path("api/<path:rest>", no_such_endpoint)

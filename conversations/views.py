@@ -38,8 +38,8 @@ def _chat(request: HttpRequest) -> HttpResponse:
         "base": reverse("holdfast:new"),
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "csrf_header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME),
-        "import_map": json.dumps(_import_map()),
-        "catalog": _catalog(get_language() or "en"),
+        "import_map": json.dumps(import_map()),
+        "catalog": catalog(get_language() or "en"),
         "guests": conf.guests_allowed(),
         "sign_in": resolve_url(settings.LOGIN_URL),
     }
@@ -50,7 +50,7 @@ def _chat(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _import_map() -> dict[str, dict[str, str]]:
+def import_map() -> dict[str, dict[str, str]]:
     """Map the modules' plain addresses, by which they import each other, to the hashed ones."""
     prefix = settings.STATIC_URL
     if not prefix.startswith(("/", "http:", "https:")):
@@ -66,7 +66,7 @@ def _modules() -> tuple[str, ...]:
 
 
 @cache
-def _catalog(language: str) -> dict[str, Any]:
+def catalog(language: str) -> dict[str, Any]:
     """Return what the page's modules say, in a language."""
     locale = Path(__file__).parent / "locale"
     found = DjangoTranslation(language, domain="djangojs", localedirs=[str(locale)])

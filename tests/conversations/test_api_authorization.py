@@ -21,10 +21,16 @@ OWNED = [
     ("DELETE", "/api/messages/{question}", None),
     ("POST", "/api/runs/{reply}/stop", {}),
     ("GET", "/api/runs/{reply}/events", None),
+    ("GET", "/api/conversations/{conversation}/share", None),
+    ("POST", "/api/conversations/{conversation}/share", {}),
+    ("DELETE", "/api/conversations/{conversation}/share", None),
+    ("GET", "/api/conversations/{conversation}/export", None),
 ]
 PERSONAL = [
     ("GET", "/api/conversations", None),
     ("POST", "/api/conversations", {}),
+    ("GET", "/api/export", None),
+    ("GET", "/api/account/export", None),
 ]
 PUBLIC = ["/api/session", "/api/models", "/api/openapi.json", "/healthz", "/readyz", "/metrics"]
 

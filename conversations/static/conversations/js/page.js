@@ -12,6 +12,7 @@ import { address, conversationAt } from "./places.js";
 import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { StatusLine } from "./status.js";
+import { placeTopMenu } from "./topmenu.js";
 import { announcementOf, progressOf, refusalOf } from "./words.js";
 
 const KEPT_OPEN = 8;
@@ -36,6 +37,12 @@ const sidebar = new Sidebar({
     if (current?.id === id) entitle(titleOf(current));
   },
   onTrouble: (text) => status.alarm(text),
+});
+
+placeTopMenu({
+  conversation: () => current && !current.isNew && { id: current.id, title: titleOf(current) },
+  onDelete: (id) => sidebar.delete(id),
+  onImported: refreshList,
 });
 
 /** What a conversation tells the page; most of it matters only while it is the one shown. */

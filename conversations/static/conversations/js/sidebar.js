@@ -63,6 +63,11 @@ export class Sidebar {
     this.#take([...page.conversations, ...older]);
   }
 
+  /** Ask whether to delete a conversation, and do it. */
+  delete(id) {
+    return this.#delete(id);
+  }
+
   close() {
     document.body.classList.remove("sidebar-shown");
     byId("sidebar-open").setAttribute("aria-expanded", "false");

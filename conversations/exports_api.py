@@ -1,0 +1,86 @@
+"""Downloads over the API."""
+
+from collections.abc import AsyncIterator
+from typing import Literal
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.http import HttpRequest, StreamingHttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext, pgettext
+from ninja import Router
+
+from conversations import conf, exports
+from conversations.filenames import disposition, file_name
+
+router = Router()
+
+_TYPES = {
+    "md": "text/markdown; charset=utf-8",
+    "json": "application/json",
+    "jsonl": "application/jsonl",
+    "csv": "text/csv; charset=utf-8",
+}
+
+
+class Download(StreamingHttpResponse):
+    """A file that is written while it is sent."""
+
+    def __init__(self, pieces: AsyncIterator[bytes], *, title: str, extension: str) -> None:
+        name = file_name(title, extension, default=conf.product_name().lower())
+        headers = {
+            "Content-Disposition": disposition(name),
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+        }
+        super().__init__(pieces, content_type=_TYPES[extension], headers=headers)
+
+
+@router.get("/conversations/{uuid:conversation_id}/export")
+async def export_conversation(
+    request: HttpRequest, conversation_id: UUID, format: Literal["md", "json", "csv"] = "json"
+) -> Download:
+    """Download a conversation: the visible branch as Markdown, or the whole tree."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    title = await sync_to_async(exports.title_of_mine)(user_id, conversation_id)
+    match format:
+        case "md":
+            pieces = exports.as_markdown(conversation_id, _words())
+        case "csv":
+            pieces = exports.as_csv(conversation_id)
+        case _:
+            pieces = exports.as_json(conversation_id)
+    return Download(pieces, title=title, extension=format)
+
+
+@router.get("/export")
+async def export_all(request: HttpRequest, format: Literal["jsonl", "csv"] = "jsonl") -> Download:
+    """Download every conversation."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    write = exports.all_as_csv if format == "csv" else exports.all_as_jsonl
+    return Download(write(user_id), title=_dated(gettext("conversations")), extension=format)
+
+
+@router.get("/account/export")
+async def export_account(request: HttpRequest) -> Download:
+    """Download everything that is kept of this person."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    return Download(exports.account(user_id), title=_dated(gettext("account")), extension="json")
+
+
+def _dated(what: str) -> str:
+    return f"{conf.product_name().lower()}-{what}-{timezone.now():%Y-%m-%d}"
+
+
+def _words() -> dict[str, str]:
+    """Return what documents say, in the language of the request: a stream has none."""
+    return {
+        "untitled": gettext("Conversation"),
+        "user": pgettext("who asks", "You"),
+        "assistant": gettext("Reply"),
+        "attached": gettext("Attached"),
+        "running": gettext("The reply is still being written."),
+        "stopped": gettext("The reply was stopped."),
+        "interrupted": gettext("The reply was interrupted."),
+        "failed": gettext("The reply failed."),
+    }

@@ -1,0 +1,47 @@
+// The "⋯" menu of the open conversation.
+
+import { saveAs } from "./downloads.js";
+import { byId } from "./dom.js";
+import { gettext } from "./i18n.js";
+import { openImport } from "./importing.js";
+import { menuButton } from "./menu.js";
+import { openShare } from "./share.js";
+
+const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
+
+/**
+ * Put the menu into the topbar.
+ * @param {{conversation: () => {id: string, title: string} | null,
+ *   onDelete: (id: string) => void, onImported: () => void}} page
+ *   `conversation`: the open one; null where there is none that the server knows
+ */
+export function placeTopMenu(page) {
+  const items = () => entries(page, page.conversation());
+  byId("top-menu").replaceWith(
+    menuButton({ label: gettext("More about this conversation"), path: DOTS, items }),
+  );
+}
+
+function entries(page, conversation) {
+  if (!conversation) {
+    return [
+      { label: gettext("Import conversations…"), run: () => openImport(page) },
+      { label: gettext("Export all conversations"), run: () => saveAs("/api/export?format=jsonl") },
+    ];
+  }
+  const { id } = conversation;
+  const exported = (format) => saveAs(`/api/conversations/${id}/export?format=${format}`);
+  return [
+    { label: gettext("Share…"), run: () => openShare(conversation) },
+    { label: gettext("Export as Markdown"), run: () => exported("md") },
+    { label: gettext("Export as JSON"), run: () => exported("json") },
+    { label: gettext("Export as CSV"), run: () => exported("csv") },
+    { label: gettext("Print…"), run: () => printPage() },
+    { label: gettext("Delete…"), run: () => page.onDelete(id), danger: true },
+  ];
+}
+
+// The menu is gone with the next frame; the dialog of printing holds the page up.
+function printPage() {
+  requestAnimationFrame(() => setTimeout(() => print()));
+}
