@@ -12,6 +12,7 @@ BASE_DIR: Path = Path(__file__).resolve().parent.parent
 LOCAL_DIR: Path = BASE_DIR / ".local"
 
 _env = environ.FileAwareEnv()
+_MAIL = "django.core.mail.backends."
 
 
 def text(name: str, default: str = "") -> str:
@@ -78,6 +79,17 @@ def database() -> dict[str, Any]:
             "tcp_user_timeout": 10_000,
         }
     return found
+
+
+def email(*, debug: bool) -> dict[str, Any]:
+    """Return Django's e-mail settings for EMAIL_URL; without one e-mails go nowhere.
+
+    While DEBUG they are printed, so that their links can be followed.
+    """
+    if text("EMAIL_URL"):
+        found: dict[str, Any] = _env.email_url("EMAIL_URL")
+        return {name: value for name, value in found.items() if value is not None}
+    return {"EMAIL_BACKEND": _MAIL + ("console.EmailBackend" if debug else "dummy.EmailBackend")}
 
 
 def streaming() -> dict[str, Any]:

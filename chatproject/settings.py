@@ -15,6 +15,7 @@ SECRET_KEY = env.secret_key()
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 ALLOW_GUESTS = env.flag("ALLOW_GUESTS", default=DEBUG)
+ALLOW_SIGNUP = env.flag("ALLOW_SIGNUP", default=DEBUG)
 
 INSTALLED_APPS = [
     "daphne",  # first: it brings the ASGI `runserver`
@@ -70,7 +71,11 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "holdfast:sign_in"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "holdfast:new"
+
+globals().update(env.email(debug=DEBUG))
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "holdfast@localhost")
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]

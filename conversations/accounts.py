@@ -1,6 +1,5 @@
-"""Who is asking: the session's user, and guests, who become users at their first unsafe request."""
+"""Who is asking: the session's user, or a guest, made at the first unsafe request."""
 
-import secrets
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
@@ -15,17 +14,16 @@ from django.contrib.auth import (
     get_user_model,
     load_backend,
 )
-from django.db import transaction
-from django.db.models import EmailField
 from django.http import HttpRequest
 from django.http.request import split_domain_port, validate_host
+from django.shortcuts import resolve_url
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.http import is_same_domain
 from ninja.utils import check_csrf
 
-from conversations import conf
+from conversations import conf, guests
 from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
-from conversations.models import Guest, Person
 from streaming import threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -80,26 +78,17 @@ async def signed_in(request: HttpRequest) -> Any:
         return user
     if request.method in _SAFE or not conf.guests_allowed():
         return None
-    guest = await threads.write(_make_guest)
-    await alogin(request, guest, backend=_backend())
+    guest = await threads.write(guests.make)
+    await alogin(request, guest, backend=backend_for_guests())
     return guest
 
 
-def _make_guest() -> Any:
-    with transaction.atomic():
-        users = get_user_model()
-        name = f"guest-{secrets.token_hex(8)}"
-        if isinstance(users._meta.get_field(users.USERNAME_FIELD), EmailField):
-            name += "@guest.invalid"
-        guest = users._default_manager.model(**{users.USERNAME_FIELD: name})
-        guest.set_unusable_password()
-        guest.save()
-        Guest.objects.create(user=guest)
-        Person.objects.create(user=guest)
-        return guest
+def sign_in_is_ours() -> bool:
+    """Say whether people of this project sign in on our pages: LOGIN_URL."""
+    return resolve_url(settings.LOGIN_URL) == reverse("holdfast:sign_in")
 
 
-def _backend() -> str:
+def backend_for_guests() -> str:
     """Name the backend that will know a guest by its session."""
     backends: Sequence[str] = settings.AUTHENTICATION_BACKENDS
     return _MODEL_BACKEND if _MODEL_BACKEND in backends else backends[0]

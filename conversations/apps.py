@@ -1,6 +1,7 @@
 """The Django app of the chat."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ConversationsConfig(AppConfig):
@@ -8,7 +9,7 @@ class ConversationsConfig(AppConfig):
 
     name = "conversations"
     label = "holdfast_conversations"
-    verbose_name = "Conversations"
+    verbose_name = _("Conversations")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -20,6 +20,16 @@ def guests_allowed() -> bool:
     return bool(getattr(settings, "ALLOW_GUESTS", False))
 
 
+def signup_allowed() -> bool:
+    """Say whether visitors make accounts for themselves: ALLOW_SIGNUP."""
+    return bool(getattr(settings, "ALLOW_SIGNUP", False))
+
+
+def mail_goes_out() -> bool:
+    """Say whether e-mails reach anybody: EMAIL_BACKEND."""
+    return not str(settings.EMAIL_BACKEND).endswith(".dummy.EmailBackend")
+
+
 def body_bytes() -> int:
     """Return the size of the largest request body: BODY_BYTES, else Django's own limit."""
     return int(getattr(settings, "BODY_BYTES", settings.DATA_UPLOAD_MAX_MEMORY_SIZE) or 2_621_440)

@@ -8,6 +8,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -109,5 +110,5 @@ def _page(request: HttpRequest, error: ChatError) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer for what we did wrong."""
-    body = {"code": "internal", "message": "Something went wrong here.", "retryable": True}
+    body = {"code": "internal", "message": gettext("Something went wrong here."), "retryable": True}
     return JsonResponse({"error": body}, status=500)

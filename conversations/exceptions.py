@@ -12,6 +12,9 @@ ChatError
 
 from typing import Any, ClassVar
 
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
 
 class ChatError(Exception):
     """Base of everything that a client is told.
@@ -24,10 +27,10 @@ class ChatError(Exception):
     code: ClassVar[str]
     http_status: ClassVar[int]
     retryable: ClassVar[bool] = False
-    message: ClassVar[str] = ""
+    message: ClassVar[str | Promise] = ""
     retry_after_seconds: int | None = None
 
-    def __init__(self, message: str = "", **extra: Any) -> None:
+    def __init__(self, message: str | Promise = "", **extra: Any) -> None:
         super().__init__(message or self.message)
         self.extra = extra
 
@@ -44,78 +47,78 @@ class CallerError(ChatError):
 class BadJson(CallerError):
     """The body is not a JSON object."""
 
-    code, http_status, message = "bad_json", 400, "The body is not a JSON object."
+    code, http_status, message = "bad_json", 400, _("The body is not a JSON object.")
 
 
 class BadCursorGiven(CallerError):
     """Malformed, or beyond the end."""
 
     code, http_status = "bad_cursor", 400
-    message = "The cursor is malformed or lies beyond the end."
+    message = _("The cursor is malformed or lies beyond the end.")
 
 
 class NotSignedIn(CallerError):
     """Nobody is signed in."""
 
-    code, http_status, message = "not_signed_in", 401, "Please sign in."
+    code, http_status, message = "not_signed_in", 401, _("Please sign in.")
 
 
 class CsrfFailed(CallerError):
     """An unsafe method without its token."""
 
     code, http_status = "csrf_failed", 403
-    message = "The CSRF token is missing or wrong; reload the page."
+    message = _("The CSRF token is missing or wrong; reload the page.")
 
 
 class BadOrigin(CallerError):
     """A page of another site asks."""
 
-    code, http_status, message = "bad_origin", 403, "Requests from this origin are refused."
+    code, http_status, message = "bad_origin", 403, _("Requests from this origin are refused.")
 
 
 class NotFound(CallerError):
     """Does not exist, or belongs to somebody else."""
 
-    code, http_status, message = "not_found", 404, "There is nothing here."
+    code, http_status, message = "not_found", 404, _("There is nothing here.")
 
 
 class ReplyInProgress(CallerError):
     """The conversation's reply is in flight."""
 
     code, http_status, retryable = "reply_in_progress", 409, True
-    message = "A reply is in progress in this conversation."
+    message = _("A reply is in progress in this conversation.")
 
 
 class IdReused(CallerError):
     """The id was used for something else."""
 
     code, http_status = "id_reused", 409
-    message = "This id was used for another request."
+    message = _("This id was used for another request.")
 
 
 class TooLarge(CallerError):
     """The body or message is over its limit."""
 
-    code, http_status, message = "too_large", 413, "The request is too large."
+    code, http_status, message = "too_large", 413, _("The request is too large.")
 
 
 class UnsupportedType(CallerError):
     """The body's type is not JSON."""
 
     code, http_status = "unsupported_type", 415
-    message = "Send application/json."
+    message = _("Send application/json.")
 
 
 class InvalidField(CallerError):
     """A field does not fit; `field` names it."""
 
-    code, http_status, message = "invalid_field", 422, "A field does not fit."
+    code, http_status, message = "invalid_field", 422, _("A field does not fit.")
 
 
 class UnknownModel(CallerError):
     """The model is not offered."""
 
-    code, http_status, message = "unknown_model", 422, "This model is not offered."
+    code, http_status, message = "unknown_model", 422, _("This model is not offered.")
 
 
 class OverLimit(CallerError):
@@ -123,7 +126,9 @@ class OverLimit(CallerError):
 
     http_status, retryable = 429, True
 
-    def __init__(self, message: str = "", *, retry_after_seconds: int = 5, **extra: Any) -> None:
+    def __init__(
+        self, message: str | Promise = "", *, retry_after_seconds: int = 5, **extra: Any
+    ) -> None:
         super().__init__(message, **extra)
         self.retry_after_seconds = retry_after_seconds
 
@@ -131,13 +136,13 @@ class OverLimit(CallerError):
 class TooManyRuns(OverLimit):
     """Too many replies are in flight."""
 
-    code, message = "too_many_runs", "Too many replies are in progress; wait for one to end."
+    code, message = "too_many_runs", _("Too many replies are in progress; wait for one to end.")
 
 
 class TooManyRequests(OverLimit):
     """Too many starts in a minute."""
 
-    code, message = "too_many_requests", "Too many requests; slow down a little."
+    code, message = "too_many_requests", _("Too many requests; slow down a little.")
 
 
 class NotNow(ChatError):
@@ -149,10 +154,10 @@ class NotNow(ChatError):
 class Draining(NotNow):
     """The server is about to restart."""
 
-    code, message = "draining", "The server is restarting; try again."
+    code, message = "draining", _("The server is restarting; try again.")
 
 
 class StorageUnavailable(NotNow):
     """The database does not answer."""
 
-    code, message = "storage_unavailable", "Storage is not available right now; try again."
+    code, message = "storage_unavailable", _("Storage is not available right now; try again.")

@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from conversations import prompting
 from conversations.exceptions import (
@@ -163,7 +164,7 @@ def _check_limits(starter: Starter, live: int) -> None:
     if starter.draining:
         raise Draining
     if limits.runs_per_worker and starter.worker_runs >= limits.runs_per_worker:
-        raise TooManyRuns("The server is busy; try again in a moment.")
+        raise TooManyRuns(_("The server is busy; try again in a moment."))
     if limits.runs_per_user and live >= limits.runs_per_user:
         raise TooManyRuns
     if limits.starts_per_minute:
@@ -191,11 +192,11 @@ def _question(start: Send | Regenerate | Edit, conversation: Conversation) -> Me
     message = conversation.messages.select_related("parent").get(id=start.message_id)
     if isinstance(start, Edit):
         if message.role != Message.Role.USER:
-            raise InvalidField("Only a question can be edited.", field="message_id")
+            raise InvalidField(_("Only a question can be edited."), field="message_id")
         return _new_question(start.id, conversation, message.parent, start.content)
     question = message.parent if message.role == Message.Role.ASSISTANT else message
     if question is None or question.role != Message.Role.USER:
-        raise InvalidField("There is no question to answer.", field="message_id")
+        raise InvalidField(_("There is no question to answer."), field="message_id")
     return question
 
 

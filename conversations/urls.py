@@ -4,8 +4,10 @@ from django.db import connections, transaction
 from django.urls import URLPattern, include, path
 
 from conversations import share_page, views
+from conversations.account_urls import account
 from conversations.api import api
 from conversations.errors import no_such_endpoint
+from conversations.manifest import manifest
 from conversations.streams import events
 
 app_name = "holdfast"
@@ -16,6 +18,8 @@ _own = [
     path("c/<uuid:conversation_id>", views.conversation, name="conversation"),
     path("s/<str:token>", share_page.shared, name="shared"),
     path("api/runs/<uuid:run_id>/events", events, name="events"),
+    path("manifest.webmanifest", manifest, name="manifest"),
+    *account,
 ]
 _last = path("api/<path:rest>", no_such_endpoint)
 

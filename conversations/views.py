@@ -17,6 +17,7 @@ from django.utils.translation import get_language, to_locale
 from django.utils.translation.trans_real import DjangoTranslation
 
 from conversations import conf
+from conversations.templatetags.holdfast import languages
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -42,6 +43,7 @@ def _chat(request: HttpRequest) -> HttpResponse:
         "catalog": catalog(get_language() or "en"),
         "guests": conf.guests_allowed(),
         "sign_in": resolve_url(settings.LOGIN_URL),
+        "languages": json.dumps(languages()),
     }
     if hasattr(request, "csp_nonce"):  # else a context processor of the project may name one
         context["csp_nonce"] = request.csp_nonce

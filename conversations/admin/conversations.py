@@ -9,6 +9,8 @@ from django.contrib.auth import get_user_model
 from django.db.models import Count, QuerySet, Sum
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
 from conversations.admin.filters import REPLY_FILTERS
@@ -68,13 +70,15 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ordering = ["-updated_at", "-id"]
     date_hierarchy = "updated_at"
     search_fields = ["title"]
-    search_help_text = "Words of a title, a message or an owner's name; or the id of any of them."
+    search_help_text = _(
+        "Words of a title, a message or an owner's name; or the id of any of them."
+    )
     raw_id_fields = ["owner"]
     readonly_fields = ["id", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": [("title", "owner"), ("model", "pinned", "archived")]}),
         (
-            "Settings and dates",
+            _("Settings and dates"),
             {
                 "classes": ["collapse"],
                 "fields": ["system_prompt", "settings", "id", "created_at", "updated_at"],
@@ -85,24 +89,25 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     class Media:
         css = {"all": ["conversations/admin/conversations.css"]}
 
-    @admin.display(description="conversation", ordering="title")
+    @admin.display(description=_("conversation"), ordering="title")
     def name(self, conversation: Conversation) -> str:
-        marks = [word for word in ("pinned", "archived") if getattr(conversation, word)]
-        title = conversation.title or "Untitled"
+        words = {"pinned": gettext("pinned"), "archived": gettext("archived")}
+        marks = [word for name, word in words.items() if getattr(conversation, name)]
+        title = conversation.title or gettext("Untitled")
         return f"{title} ({', '.join(marks)})" if marks else title
 
-    @admin.display(description="last reply", empty_value="none yet")
-    def last_reply(self, conversation: Conversation) -> str | None:
+    @admin.display(description=_("last reply"))
+    def last_reply(self, conversation: Conversation) -> str:
         head = conversation.head
         if head is None or head.role != Message.Role.ASSISTANT:
-            return None
+            return gettext("none yet")
         return outcome_badge(head.status, head.reason)
 
-    @admin.display(description="messages")
+    @admin.display(description=_("messages"))
     def messages(self, conversation: Any) -> int:
         return int(conversation.totals.messages)
 
-    @admin.display(description="tokens in / out")
+    @admin.display(description=_("tokens in / out"))
     def tokens(self, conversation: Any) -> str:
         totals = conversation.totals
         return f"{totals.input_tokens:,} / {totals.output_tokens:,}"

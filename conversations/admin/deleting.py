@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext, ngettext
 
 from conversations.ending import discard
 from conversations.models import Conversation, Message
@@ -43,7 +44,7 @@ def doomed_conversations(chosen: Iterable[Conversation]) -> Doomed:
     """Count what goes; Django's own way would load every message to name it."""
     rows = list(chosen)
     messages = Message.objects.filter(conversation_id__in=[row.pk for row in rows]).count()
-    counts = {"conversations": len(rows), "messages": messages}
+    counts = {gettext("conversations"): len(rows), gettext("messages"): messages}
     return Doomed(_names(rows), counts, set(), [])
 
 
@@ -52,13 +53,19 @@ def doomed_users(chosen: Iterable[Any]) -> Doomed:
     rows = list(chosen)
     ids = [row.pk for row in rows]
     counts = {
-        "users": len(rows),
-        "conversations": Conversation.objects.filter(owner_id__in=ids).count(),
-        "messages": Message.objects.filter(conversation__owner_id__in=ids).count(),
+        gettext("users"): len(rows),
+        gettext("conversations"): Conversation.objects.filter(owner_id__in=ids).count(),
+        gettext("messages"): Message.objects.filter(conversation__owner_id__in=ids).count(),
     }
     return Doomed(_names(rows), counts, set(), [])
 
 
 def _names(rows: list[Any]) -> list[str]:
     names = [str(row) for row in rows[:_NAMED]]
-    return [*names, f"… and {len(rows) - _NAMED} more"] if len(rows) > _NAMED else names
+    left = len(rows) - _NAMED
+    if left <= 0:
+        return names
+    return [
+        *names,
+        ngettext("… and %(count)s more", "… and %(count)s more", left) % {"count": left},
+    ]

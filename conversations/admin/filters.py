@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import connection
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from conversations.models import Conversation, Message
 from streaming.outcome import (
@@ -48,7 +49,7 @@ class _ReplyFilter(admin.SimpleListFilter):
 class OutcomeFilter(_ReplyFilter):
     """How a reply ended."""
 
-    title = "outcome of a reply"
+    title = _("outcome of a reply")
     parameter_name = "status"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -58,7 +59,7 @@ class OutcomeFilter(_ReplyFilter):
 class ReasonFilter(_ReplyFilter):
     """Why a reply ended so; offered once an outcome is chosen, for the list of all is long."""
 
-    title = "reason"
+    title = _("reason")
     parameter_name = "reason"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -71,7 +72,7 @@ class ReasonFilter(_ReplyFilter):
 class ProviderFilter(_ReplyFilter):
     """Which provider a reply came from."""
 
-    title = "provider"
+    title = _("provider")
     parameter_name = "provider"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
@@ -81,7 +82,7 @@ class ProviderFilter(_ReplyFilter):
 class ModelFilter(_ReplyFilter):
     """Which model a reply came from."""
 
-    title = "model"
+    title = _("model")
     parameter_name = "model"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:

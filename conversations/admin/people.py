@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.deleting import Doomed, delete_users, doomed_users
 from conversations.admin.forms import ReadOnlyAdmin, save_changed
@@ -36,11 +37,11 @@ class PeopleList(ChangeList):
 class GuestFilter(admin.SimpleListFilter):
     """Whether a user came without signing up."""
 
-    title = "guest"
+    title = _("guest")
     parameter_name = "guest"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [("1", "Guests"), ("0", "Signed up")]
+        return [("1", _("Guests")), ("0", _("Signed up"))]
 
     def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
         if self.value() is None:
@@ -48,7 +49,7 @@ class GuestFilter(admin.SimpleListFilter):
         return queryset.filter(holdfast_guest__isnull=self.value() != "1")
 
 
-@admin.display(description="conversations")
+@admin.display(description=_("conversations"))
 def conversations(row: Any) -> SafeString:
     """Count a person's conversations, with the way to them."""
     url = reverse("admin:holdfast_conversations_conversation_changelist")
@@ -66,7 +67,7 @@ class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
 
-    @admin.display(boolean=True, description="guest")
+    @admin.display(boolean=True, description=_("guest"))
     def is_guest(self, user: Any) -> bool:
         return hasattr(user, "holdfast_guest")
 
@@ -108,7 +109,7 @@ class GuestAdmin(ReadOnlyAdmin):
     search_fields = [f"user__{User.USERNAME_FIELD}"]
     fields = ["user", "created_at", "last_seen"]
 
-    @admin.display(description="last signed in")
+    @admin.display(description=_("last signed in"))
     def last_seen(self, guest: Guest) -> Any:
         return guest.user.last_login
 

@@ -12,6 +12,8 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.forms import ReadOnlyAdmin
 from conversations.ending import request_stop
@@ -53,35 +55,35 @@ class RunAdmin(ReadOnlyAdmin):
         ("on_disconnect", "watched_until", "departed_at"),
     ]
 
-    @admin.display
+    @admin.display(description=_("owner"))
     def owner(self, run: Any) -> Any:
         return run.owner
 
-    @admin.display
+    @admin.display(description=_("worker"))
     def worker(self, run: Any) -> Any:
-        return run.worker or "lost"
+        return run.worker or gettext("lost")
 
-    @admin.display(description="model")
+    @admin.display(description=_("model"))
     def model_name(self, run: Run) -> str:
         return str(run.about.get("model", ""))
 
-    @admin.display
+    @admin.display(description=_("age"))
     def age(self, run: Run) -> str:
         return timesince(run.started_at)
 
-    @admin.display
+    @admin.display(description=_("state"))
     def state(self, run: Run) -> str:
         if run.discarded:
-            return "conversation deleted, ending"
-        return "stop requested" if run.stop_requested_at else "running"
+            return gettext("conversation deleted, ending")
+        return gettext("stop requested") if run.stop_requested_at else gettext("running")
 
-    @admin.display
+    @admin.display(description=_("conversation"))
     def conversation(self, run: Run) -> SafeString | str:
         conversation_id = run.about.get("conversation_id")
         if run.discarded or not conversation_id:
             return "-"
         url = reverse("admin:holdfast_conversations_conversation_change", args=[conversation_id])
-        return format_html('<a href="{}">Read</a>', url)
+        return format_html('<a href="{}">{}</a>', url, gettext("Read"))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RunList
@@ -95,7 +97,7 @@ class RunAdmin(ReadOnlyAdmin):
     def has_stop_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("holdfast_streaming.change_run")
 
-    @admin.action(description="Stop selected runs", permissions=["stop"])
+    @admin.action(description=_("Stop selected runs"), permissions=["stop"])
     def stop(self, request: HttpRequest, queryset: "QuerySet[Run]") -> None:
         """Record the wish; the workers poll for it, and what is stored stays."""
         ids = list(queryset.values_list("id", flat=True))
@@ -104,9 +106,12 @@ class RunAdmin(ReadOnlyAdmin):
             _stop(owner_id, run_id)
             for run_id, owner_id in replies.values_list("id", "conversation__owner_id")
         )
-        self.message_user(
-            request, f"Asked {asked} run(s) to stop; each ends within a second.", messages.SUCCESS
+        said = ngettext(
+            "Asked %(count)s run to stop; it ends within a second.",
+            "Asked %(count)s runs to stop; each ends within a second.",
+            asked,
         )
+        self.message_user(request, said % {"count": asked}, messages.SUCCESS)
 
 
 def _stop(owner_id: Any, run_id: UUID) -> bool:
@@ -140,7 +145,7 @@ class WorkerAdmin(ReadOnlyAdmin):
     ordering = ["host", "pid"]
     fields = ["id", "host", "pid", "runs", "alive", "draining", "beat", "started_at"]
 
-    @admin.display
+    @admin.display(description=_("runs"))
     def runs(self, worker: Any) -> int:
         return int(worker.run_count)
 

@@ -104,6 +104,8 @@ class Server:
             "DEBUG": "1" if self.kind == "runserver" else "0",
             "SECRET_KEY": "integration-tests-only-" + "k" * 40,
             "ALLOW_GUESTS": "1",
+            "ALLOW_SIGNUP": "1",
+            "EMAIL_URL": f"filemail:///{self.home / 'mail'}",
             "CHAT_SCRIPTED": "1",
             "CHAT_SCRIPTED_GATES": str(self.gates),
             "STREAMING_RUN_DIRECTORY": str(self.home / "run"),

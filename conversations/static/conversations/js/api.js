@@ -48,6 +48,11 @@ function withToken(init) {
   return { ...init, headers: { ...init.headers, [csrfHeader]: cookie(csrfCookie) } };
 }
 
+/** The name and value that a form of ours carries in place of the header. */
+export function tokenField() {
+  return ["csrfmiddlewaretoken", cookie(document.body.dataset.csrfCookie)];
+}
+
 function isUnsafe(init) {
   return !["GET", "HEAD"].includes(init.method ?? "GET");
 }

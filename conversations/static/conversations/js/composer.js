@@ -24,10 +24,6 @@ export class Composer {
       if (event.target === this.#form) this.#field.focus();
     });
     this.#stop.addEventListener("click", () => onStop());
-    addEventListener("keydown", (event) => {
-      const inDialog = event.target instanceof Element && event.target.closest("dialog");
-      if (event.key === "Escape" && this.#running && !inDialog && !event.isComposing) onStop();
-    });
     this.#fit();
   }
 

@@ -1,16 +1,20 @@
 // The chat page: wires the parts together and keeps the address in step.
 
+import { Account } from "./account.js";
 import { again } from "./again.js";
 import { ask } from "./api.js";
 import { Composer } from "./composer.js";
 import { OpenConversation } from "./conversation.js";
 import { byId, make } from "./dom.js";
 import { Refused } from "./events.js";
+import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
+import { listen } from "./keys.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
 import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
+import { showShortcuts } from "./shortcuts.js";
 import { StatusLine } from "./status.js";
 import { placeTopMenu } from "./topmenu.js";
 import { announcementOf, progressOf, refusalOf } from "./words.js";
@@ -27,6 +31,7 @@ const status = new StatusLine();
 const scroll = new PoliteScroll(viewport, byId("jump"));
 const picker = new ModelPicker({ onChange: keepModel });
 const composer = new Composer({ onSend: send, onStop: () => current?.stop() });
+const account = new Account({ onTrouble: (text) => status.alarm(text) });
 const sidebar = new Sidebar({
   onDeleted(id) {
     open.get(id)?.leave();
@@ -54,7 +59,7 @@ const reports = {
   onChange: (one) => one === current && drawState(),
   onStarted(one) {
     status.calm();
-    status.announce("Waiting for the reply.");
+    status.announce(gettext("The reply begins."));
     if (one === current) scroll.toEnd();
   },
   onAccepted() {
@@ -165,7 +170,7 @@ function titleOf(one) {
 }
 
 function entitle(title) {
-  byId("title").textContent = title || "New conversation";
+  byId("title").textContent = title || gettext("New conversation");
   document.title = title ? `${title} · ${product}` : product;
 }
 
@@ -174,44 +179,45 @@ function showEmpty() {
     make(
       "div",
       { className: "empty" },
-      make("h2", {}, "What shall we talk about?"),
-      make("p", {}, "Close the tab, lose the network, come back tomorrow: the reply is kept."),
-      make("div", { className: "suggestions" }, ...SUGGESTIONS.map(suggestion)),
+      make("h2", {}, gettext("What shall we talk about?")),
+      make("p", {}, gettext("Close the tab, lose the network, come back tomorrow: the reply is kept.")),
+      make("div", { className: "suggestions" }, ...suggestions().map(suggestion)),
     ),
   );
 }
 
-const SUGGESTIONS = [
-  "What is the capital of France?",
-  "Explain how tides work, with a small table",
-  "Write a haiku about a patient harbour",
-];
+function suggestions() {
+  return [
+    gettext("What is the capital of France?"),
+    gettext("Explain how tides work, with a small table"),
+    gettext("Write a haiku about a patient harbour"),
+  ];
+}
 
 function suggestion(text) {
   return make("button", { type: "button", className: "suggestion", onclick: () => send(text) }, text);
 }
 
 function showMissing() {
-  entitle("Not found");
+  entitle(gettext("Not found"));
   viewport.replaceChildren(
     make(
       "div",
       { className: "empty" },
-      make("h2", {}, "There is nothing here"),
-      make("p", {}, "This conversation does not exist, or it belongs to somebody else."),
+      make("h2", {}, gettext("There is nothing here")),
+      make("p", {}, gettext("This conversation does not exist, or it belongs to somebody else.")),
     ),
   );
 }
 
 function alarm(error) {
-  const person = byId("person");
-  if (error.status !== 401 || person.dataset.guests) return status.alarm(refusalOf(error));
-  status.alarm("Please sign in first. ", signInLink());
+  if (error.status !== 401 || byId("account").dataset.guests) return status.alarm(refusalOf(error));
+  status.alarm(`${gettext("Please sign in first.")} `, signInLink());
 }
 
 function signInLink() {
   const next = encodeURIComponent(location.pathname);
-  return make("a", { href: `${byId("person").dataset.signIn}?next=${next}` }, "Sign in");
+  return make("a", { href: `${byId("account").dataset.signIn}?next=${next}` }, gettext("Sign in"));
 }
 
 async function keepModel(model) {
@@ -243,10 +249,7 @@ async function refreshList() {
 async function introduce() {
   const { user, guests, limits } = await again(() => ask("/api/session"));
   heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
-  const person = byId("person");
-  if (user && !user.guest) person.textContent = user.name;
-  else if (guests) person.textContent = "You are here as a guest.";
-  else person.replaceChildren(signInLink());
+  account.show({ user, guests });
   byId("admin-note").hidden = !user?.staff || !adminList;
   if (user) await refreshList();
   else sidebar.showEmpty();
@@ -262,6 +265,18 @@ document.addEventListener("click", (event) => {
   event.preventDefault();
   go(new URL(link.href).pathname);
 });
+listen(
+  {
+    stop: () => current?.isRunning && current.stop(),
+    create: () => go(address("/")),
+    compose: () => composer.focus(),
+    search: () => byId("search")?.focus() ?? false,
+    editLast: () => current?.editLast?.() ?? false,
+    copyLast: () => document.querySelector("article.reply:last-of-type .copy-button")?.click(),
+    list: showShortcuts,
+  },
+  byId("message"),
+);
 addEventListener("popstate", () => show(location.pathname));
 
 // Sleep, another tab in front, a page out of the back-forward cache, a network that returns.

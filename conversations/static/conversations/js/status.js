@@ -1,6 +1,7 @@
 // Says quietly what is going on, and aloud what went wrong.
 
 import { byId, make } from "./dom.js";
+import { gettext } from "./i18n.js";
 
 const PATIENCE_MS = 400;
 
@@ -30,7 +31,7 @@ export class StatusLine {
     const close = make("button", {
       type: "button",
       className: "alert-close",
-      textContent: "Dismiss",
+      textContent: gettext("Dismiss"),
       onclick: () => this.calm(),
     });
     this.#alert.replaceChildren(make("span", {}, text, ...more), close);

@@ -1,0 +1,155 @@
+// The foot of the sidebar: who is here, and what they may set.
+
+import { ask, tokenField } from "./api.js";
+import { askPerson } from "./dialog.js";
+import { byId, make } from "./dom.js";
+import { gettext, interpolate } from "./i18n.js";
+import { menuButton } from "./menu.js";
+import { address } from "./places.js";
+import { showPreferences } from "./preferences.js";
+import { showShortcuts } from "./shortcuts.js";
+import { refusalOf } from "./words.js";
+
+export class Account {
+  #place = byId("account");
+  #user = null;
+  #guests = false;
+
+  /**
+   * @param {object} page
+   * @param {(text: string) => void} page.onTrouble
+   * @param {() => Item[]} page.more further entries of the menu, for whoever may write here
+   * @param {() => Choice[]} page.choices further choices of the settings
+   */
+  constructor({ onTrouble, more = () => [], choices = () => [] }) {
+    this.page = { onTrouble, more, choices };
+    this.#draw();
+  }
+
+  /** Show who is here. */
+  show({ user, guests }) {
+    this.#user = user;
+    this.#guests = guests;
+    this.#draw();
+  }
+
+  #draw() {
+    const name = this.#name;
+    const button = menuButton({ label: name, className: "account-button", items: () => this.#items() });
+    const face = make("span", { className: "account-face", aria: { hidden: "true" } }, [...name][0]);
+    button.replaceChildren(face, make("span", { className: "account-name" }, name));
+    this.#place.replaceChildren(...this.#ways(), button);
+  }
+
+  get #name() {
+    if (this.#hasAccount) return this.#user.name;
+    return this.#guests ? gettext("Guest") : gettext("Not signed in");
+  }
+
+  get #hasAccount() {
+    return Boolean(this.#user) && !this.#user.guest;
+  }
+
+  // Whoever has no account is led to one in plain sight.
+  #ways() {
+    const { signIn, signUp } = this.#place.dataset;
+    if (this.#hasAccount) return [];
+    const links = [make("a", { href: withNext(signIn) }, gettext("Sign in"))];
+    if (signUp) links.push(make("a", { href: withNext(signUp) }, gettext("Create an account")));
+    return [make("p", { className: "account-ways" }, ...links)];
+  }
+
+  #items() {
+    const { signOut } = this.#place.dataset;
+    const items = [
+      { label: gettext("Settings"), run: () => this.#settings() },
+      ...(this.#user ? this.page.more() : []),
+      { label: gettext("Keyboard shortcuts"), run: showShortcuts },
+    ];
+    if (this.#hasAccount && signOut) {
+      items.push({ label: gettext("Sign out"), run: () => leave(signOut) });
+    }
+    return items;
+  }
+
+  #settings() {
+    showPreferences({ choices: [...this.#languages(), ...this.page.choices()], deeds: this.#deeds() });
+  }
+
+  #languages() {
+    const { languages, language, languageAddress } = this.#place.dataset;
+    const options = JSON.parse(languages);
+    if (!options.length) return [];
+    const onChange = (code) => post(languageAddress, { language: code, next: location.pathname });
+    return [{ label: gettext("Language"), options, value: language, onChange }];
+  }
+
+  #deeds() {
+    const { password, signOut } = this.#place.dataset;
+    if (!this.#user) return [];
+    const deeds = [{ label: gettext("Export my data"), run: () => save("/api/account/export") }];
+    if (this.#hasAccount && password) {
+      deeds.unshift({ label: gettext("Change password"), run: () => location.assign(password) });
+    }
+    if (this.#hasAccount ? signOut : true) {
+      deeds.push({ label: gettext("Delete my account"), run: () => this.#delete(), danger: true });
+    }
+    return deeds;
+  }
+
+  async #delete() {
+    const name = this.#name;
+    const typed = await askPerson({
+      title: gettext("Delete your account?"),
+      text: interpolate(
+        gettext("Every conversation, file and shared link will be gone, for good. Type “%(name)s” to go on."),
+        { name },
+      ),
+      confirm: gettext("Delete everything"),
+      value: "",
+      danger: true,
+    });
+    if (typed === null || typed.trim() !== name) return;
+    try {
+      await ask("/api/account", { method: "DELETE", body: { confirm: typed.trim() } });
+      forgetBrowser();
+      location.assign(address("/"));
+    } catch (error) {
+      this.page.onTrouble(refusalOf(error));
+    }
+  }
+}
+
+function withNext(path) {
+  return `${path}?next=${encodeURIComponent(location.pathname)}`;
+}
+
+function save(path) {
+  make("a", { href: address(path), download: "" }).click();
+}
+
+function leave(path) {
+  forgetBrowser();
+  post(path, {});
+}
+
+// What is kept for this person here, drafts among it, is not for the next one.
+function forgetBrowser() {
+  try {
+    for (const storage of [localStorage, sessionStorage]) {
+      const ours = Object.keys(storage).filter((key) => key.startsWith("holdfast"));
+      for (const key of ours) storage.removeItem(key);
+    }
+  } catch {
+    // Storage that is forbidden has kept nothing.
+  }
+}
+
+function post(path, fields) {
+  const form = make("form", { method: "post", action: path, hidden: true });
+  for (const [name, value] of [tokenField(), ...Object.entries(fields)]) {
+    form.append(make("input", { type: "hidden", name, value }));
+  }
+  document.body.append(form);
+  form.submit();
+}
