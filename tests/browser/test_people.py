@@ -3,10 +3,13 @@
 import re
 from uuid import uuid4
 
+import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.browser.visitor import Visitor
 from tests.integration.servers import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PASSWORD = "a-rope-and-an-anchor"
 
@@ -117,7 +120,6 @@ async def test_the_page_speaks_chinese_when_asked_to(visitor: Visitor) -> None:
     await page.get_by_label("Language").select_option("zh-hans")
     await page.locator("html[lang=zh-hans]").wait_for()
     await page.wait_for_selector("#model option[value=scripted]", state="attached")
-    assert await page.get_by_placeholder("Ask anything").count() == 0
 
 
 async def test_keys_do_what_their_list_says(visitor: Visitor) -> None:

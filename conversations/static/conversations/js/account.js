@@ -54,8 +54,8 @@ export class Account {
   #ways() {
     const { signIn, signUp } = this.#place.dataset;
     if (this.#hasAccount) return [];
-    const links = [make("a", { href: withNext(signIn) }, gettext("Sign in"))];
-    if (signUp) links.push(make("a", { href: withNext(signUp) }, gettext("Create an account")));
+    const links = [wayTo(signIn, gettext("Sign in"))];
+    if (signUp) links.push(wayTo(signUp, gettext("Create an account")));
     return [make("p", { className: "account-ways" }, ...links)];
   }
 
@@ -120,8 +120,13 @@ export class Account {
   }
 }
 
-function withNext(path) {
-  return `${path}?next=${encodeURIComponent(location.pathname)}`;
+// Leads back to the conversation that is open when it is taken.
+function wayTo(path, label) {
+  const link = make("a", { href: path }, label);
+  const aim = () => (link.href = `${path}?next=${encodeURIComponent(location.pathname)}`);
+  link.addEventListener("click", aim);
+  link.addEventListener("auxclick", aim);
+  return link;
 }
 
 function save(path) {
