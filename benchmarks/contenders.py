@@ -192,7 +192,7 @@ def serving(
     try:
         _wait(port, process, log)
         yield Process(contender, port, process.pid, database, models)
-    except BaseException:
+    except BaseException:  # Ctrl-C too: whoever ends a run that hangs wants to see why
         print(log.read_text()[-3000:], file=sys.stderr)
         raise
     finally:

@@ -24,11 +24,6 @@ class Piece(NamedTuple):
         """Offset behind its last code point."""
         return self.start + len(self.text)
 
-    @property
-    def cursor(self) -> Cursor:
-        """The cursor of a reader who has it."""
-        return Cursor(self.part, self.end)
-
 
 class StoredPart(NamedTuple):
     """A whole part as the recorder keeps it."""
@@ -79,11 +74,6 @@ class Transcript:
         self.characters = 0
         self._publish(Piece(number, kind, 0, text) for number, (kind, text) in enumerate(stored, 1))
         self._reset_next()
-
-    @property
-    def dirty(self) -> bool:
-        """Whether text waits for a commit."""
-        return self.pending_characters > 0
 
     def append(self, kind: str, text: str) -> None:
         """Take text from a source: clean it, place it, let it wait for its commit."""

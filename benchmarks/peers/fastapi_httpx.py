@@ -69,6 +69,13 @@ async def save(question: Question, reply: str) -> None:
         await session.commit()
 
 
+def save_later(question: Question, parts: list[str]) -> None:
+    """Save in a task of its own: the request may be cancelled, and this with it."""
+    task = asyncio.create_task(save(question, "".join(parts)))
+    saves.add(task)
+    task.add_done_callback(saves.discard)
+
+
 async def generate(question: Question) -> AsyncIterator[str]:
     parts: list[str] = []
     body = {
@@ -92,9 +99,7 @@ async def generate(question: Question) -> AsyncIterator[str]:
                         yield f"data: {json.dumps({'type': 'delta', 'text': text})}\n\n"
         yield f"data: {json.dumps({'type': 'done'})}\n\n"
     finally:
-        task = asyncio.create_task(save(question, "".join(parts)))
-        saves.add(task)
-        task.add_done_callback(saves.discard)
+        save_later(question, parts)
 
 
 @app.post("/chat")

@@ -1,6 +1,5 @@
 """FastAPI with the openai client and sse-starlette."""
 
-import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -9,7 +8,7 @@ from fastapi import FastAPI
 from openai import AsyncOpenAI
 from sse_starlette import EventSourceResponse
 
-from benchmarks.peers.fastapi_httpx import Question, lifespan, save, saves
+from benchmarks.peers.fastapi_httpx import Question, lifespan, save_later
 
 app = FastAPI(lifespan=lifespan)
 client = AsyncOpenAI(base_url=os.environ["OPENAI_BASE_URL"], api_key="none", timeout=None)
@@ -30,9 +29,7 @@ async def generate(question: Question) -> AsyncIterator[dict[str, str]]:
                 yield {"event": "delta", "data": json.dumps({"text": text})}
         yield {"event": "done", "data": "{}"}
     finally:
-        task = asyncio.create_task(save(question, "".join(parts)))
-        saves.add(task)
-        task.add_done_callback(saves.discard)
+        save_later(question, parts)
 
 
 @app.post("/chat")

@@ -1,22 +1,18 @@
 """The chat's page in a project that serves it below a prefix, under a strict policy of its own."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
+from tests.browser.chromium import launched
 from tests.embedding.hosts import EMAIL, PASSWORD, REPLY, Host, ModelServer
 
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "no Chromium here; scripts/debian-packages.sh installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.mark.browser

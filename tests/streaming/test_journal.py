@@ -145,7 +145,7 @@ async def test_text_that_comes_while_a_commit_is_in_flight_is_one_fragment(
     run = await begin(worker, tap)
     with refusing_writes():
         tap.say("first")
-        await until(lambda: not run.transcript.dirty and tap.taken == 1)
+        await until(lambda: not run.transcript.pending_characters and tap.taken == 1)
         tap.say(" one", " two", " three")
         await until(lambda: tap.taken == 4)
     await until(lambda: str(run.transcript.end) == "1-19")
@@ -157,7 +157,7 @@ async def test_one_commit_takes_the_text_of_all_runs(worker: LocalWorker) -> Non
     runs = [await begin(worker, tap) for tap in taps]
     with refusing_writes():
         taps[0].say("x")
-        await until(lambda: taps[0].taken == 1 and not runs[0].transcript.dirty)
+        await until(lambda: taps[0].taken == 1 and not runs[0].transcript.pending_characters)
         before = worker.journal.commits
         for tap in taps:
             tap.say("y")

@@ -260,7 +260,7 @@ async def test_a_batch_in_flight_is_stored_before_its_run_is_settled(worker: Loc
     run = await begin(worker, tap)
     with refusing_writes():
         tap.say("in flight")
-        await until(lambda: tap.taken == 1 and not run.transcript.dirty)
+        await until(lambda: tap.taken == 1 and not run.transcript.pending_characters)
         tap.say(", pending")
         tap.finish()
         await until(lambda: run.outcome is not None)
@@ -275,7 +275,7 @@ async def test_stop_keeps_the_batch_in_flight_and_drops_what_is_pending(
     run = await begin(worker, tap)
     with refusing_writes():
         tap.say("in flight")
-        await until(lambda: tap.taken == 1 and not run.transcript.dirty)
+        await until(lambda: tap.taken == 1 and not run.transcript.pending_characters)
         tap.say(", pending")
         await until(lambda: tap.taken == 2)
         runner.stop(worker, run.run_id)

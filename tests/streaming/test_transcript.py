@@ -30,7 +30,7 @@ def read(transcript: Transcript, cursor: Cursor = START, *, most: int = 65_536) 
     while (piece := transcript.after(cursor, most=most)) is not None:
         assert piece.text
         found += piece.text
-        cursor = piece.cursor
+        cursor = Cursor(piece.part, piece.end)
     return found
 
 
@@ -48,7 +48,7 @@ def test_surrogate_halves_split_over_two_deltas_are_joined() -> None:
 def test_a_high_half_alone_in_its_delta_waits_for_the_other() -> None:
     transcript = Transcript()
     transcript.append("text", "\ud83d")
-    assert not transcript.dirty
+    assert not transcript.pending_characters
     transcript.append("text", "\ude00")
     assert committed(transcript) == "😀"
 
@@ -144,7 +144,7 @@ def test_dropped_pending_text_leaves_no_gap() -> None:
     transcript.freeze()
     transcript.append("reasoning", "dropped")
     transcript.drop_pending()
-    assert (transcript.dirty, transcript.pending_characters, transcript.characters) == (False, 0, 4)
+    assert (transcript.pending_characters, transcript.characters) == (0, 4)
     transcript.append("text", "!")
     assert committed(transcript) == "kept!"
     assert transcript.end == Cursor(1, 5)
@@ -283,7 +283,7 @@ def test_readers_at_any_cursors_join_to_the_same_text(steps: list[Any]) -> None:
                 piece = transcript.after(cursor, most=most)
                 if piece is not None:
                     assert Cursor(piece.part, piece.start) >= cursor
-                    readers[number] = (piece.cursor, found + piece.text)
+                    readers[number] = (Cursor(piece.part, piece.end), found + piece.text)
     transcript.flush()
     for _ in ("the batch in flight", "what came after it"):
         for piece in transcript.freeze():
