@@ -121,6 +121,32 @@ class StreamingASGIHandler(ASGIHandler):
             await iterator.aclose()
 
 
+async def give_back() -> None:
+    """Give the connections of the request that is served back to their pool.
+
+    For where a request waits for work on other connections: as many requests as the pool has
+    connections would let that work wait for them. The next query of the request takes one anew.
+    """
+    thread = _thread.get(None)
+    if (
+        thread is not None
+        and not thread.parked
+        and any("pool" in _options(one) for one in connections)
+    ):
+        await sync_to_async(_close_idle)()
+
+
+def _options(alias: str) -> dict[str, Any]:
+    options: dict[str, Any] = connections.settings[alias].get("OPTIONS", {})
+    return options
+
+
+def _close_idle() -> None:
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:
+            connection.close()
+
+
 def _note_task() -> None:
     task = asyncio.current_task()
     if task is not None:

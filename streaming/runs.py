@@ -17,6 +17,7 @@ from streaming import runner, statements, threads, workers
 from streaming.conf import conf
 from streaming.cursor import START, Cursor
 from streaming.detached import spawn
+from streaming.handler import give_back
 from streaming.models import Run
 from streaming.runner import NewRun
 from streaming.source import Source
@@ -75,6 +76,7 @@ async def hold(start: Coroutine[Any, Any, T]) -> T:
     """
     task = spawn(start, name="start")
     workers.current().expect(task)
+    await give_back()
     return await asyncio.shield(task)
 
 

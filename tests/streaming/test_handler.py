@@ -23,6 +23,7 @@ def handler(settings: Settings) -> Iterator[StreamingASGIHandler]:
     settings.ROOT_URLCONF = "tests.streaming.urls"
     settings.MIDDLEWARE = ["django.middleware.security.SecurityMiddleware"]
     urls.closed.clear()
+    urls.resting.clear()
     yield StreamingASGIHandler()
 
 
@@ -65,6 +66,19 @@ async def test_open_streams_hold_no_connection_and_no_thread(
     assert urls.closed.count("stream") == urls.closed.count("response") == STREAMS
     await until(lambda: request_threads() == 0)
     assert held() == before
+
+
+async def test_requests_that_wait_for_something_else_hold_no_connection(
+    handler: StreamingASGIHandler,
+) -> None:
+    """More of them than the pool has connections, as when starts queue for their transactions."""
+    before = held()
+    requests = [Request(handler, "/rests") for _ in range(15)]
+    await until(lambda: len(urls.resting) == 15)
+    assert held() == before
+    for request in requests:
+        request.leave()
+    await asyncio.gather(*(request.over() for request in requests))
 
 
 async def test_an_exception_in_mid_stream_closes_the_response_every_time(

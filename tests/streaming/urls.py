@@ -8,8 +8,13 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from streaming.handler import give_back
+
 closed: list[str] = []
 """Names of responses and streams that were closed, in order."""
+
+resting: list[str] = []
+"""Paths of the requests that wait for something else than the database."""
 
 
 async def _count_users() -> int:
@@ -62,7 +67,17 @@ async def hangs(request: HttpRequest) -> HttpResponse:
     raise AssertionError
 
 
+async def rests(request: HttpRequest) -> HttpResponse:
+    """Touch the database, give it back, and wait for something else."""
+    await _count_users()
+    await give_back()
+    resting.append(request.path)
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
 urlpatterns = [
+    path("rests", rests),
     path("waits", waits),
     path("breaks", breaks),
     path("plain", plain),
