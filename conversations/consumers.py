@@ -11,10 +11,9 @@ from pydantic import ValidationError
 
 from conversations import replies, sync
 from conversations.accounts import user_of_session
-from conversations.conversing import owns_reply
+from conversations.conversing import owns_reply, revision
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, StorageUnavailable
-from conversations.models import Person
 from conversations.requests import Send
 from streaming import frames, threads
 from streaming.consumers import RunConsumer
@@ -67,7 +66,7 @@ class ChatConsumer(RunConsumer):
 
     async def pong(self) -> dict[str, Any]:
         """Tell the person's revision."""
-        return {"revision": await threads.read(_revision, self._user_id)}
+        return {"revision": await threads.read(revision, self._user_id)}
 
     async def command(self, message: dict[str, Any]) -> None:
         """Carry out `send` and `stop`."""
@@ -99,8 +98,3 @@ class ChatConsumer(RunConsumer):
     async def _stop(self, command: frames.Command) -> None:
         assert isinstance(command, frames.Stop)
         await replies.stop(self._user_id, command.run_id)
-
-
-def _revision(user_id: Any) -> int:
-    person = Person.objects.filter(user_id=user_id).first()
-    return person.revision if person else 0

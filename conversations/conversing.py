@@ -41,6 +41,12 @@ def owns_reply(user_id: Any, run_id: UUID) -> bool:
     return Message.objects.of(user_id).filter(id=run_id, role=Message.Role.ASSISTANT).exists()
 
 
+def revision(user_id: Any) -> int:
+    """Return the person's revision; read before the rows that it comes with, which may be newer."""
+    person = Person.objects.filter(user_id=user_id).first()
+    return person.revision if person else 0
+
+
 def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, Any]:
     """List conversations, newest first; stable on (updated_at, id)."""
     found = Conversation.objects.of(user.pk).filter(archived=archived)
@@ -52,14 +58,14 @@ def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, An
     if before:
         moment, last_id = _parse_before(before)
         found = found.filter(Q(updated_at__lt=moment) | Q(updated_at=moment, id__lt=last_id))
+    at = revision(user.pk)
     rows = list(found[: _PAGE + 1])
     more = len(rows) > _PAGE
     rows = rows[:_PAGE]
-    person = Person.objects.filter(user=user).first()
     return {
         "conversations": [conversation_shape(row) for row in rows],
         "before": f"{rows[-1].updated_at.isoformat()}_{rows[-1].id}" if more else None,
-        "revision": person.revision if person else 0,
+        "revision": at,
     }
 
 
@@ -109,6 +115,7 @@ def _same(found: Conversation, user_id: Any, body: dict[str, Any]) -> dict[str, 
 
 def read(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
     """Read a conversation with its visible branch."""
+    at_revision = revision(user_id)
     conversation = _get(user_id, conversation_id)
     shapes = {shape["id"]: shape for shape in message_shapes(conversation.id)}
     branch: list[dict[str, Any]] = []
@@ -116,13 +123,15 @@ def read(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
     while at is not None and at in shapes:
         branch.append(shapes[at])
         at = shapes[at]["parent_id"]
-    return {**conversation_shape(conversation), "messages": branch[::-1]}
+    shape = conversation_shape(conversation)
+    return {**shape, "messages": branch[::-1], "revision": at_revision}
 
 
 def messages(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
     """Read every message of a conversation."""
+    at = revision(user_id)
     conversation = _get(user_id, conversation_id)
-    return {"messages": message_shapes(conversation.id)}
+    return {"messages": message_shapes(conversation.id), "revision": at}
 
 
 def change(user_id: Any, conversation_id: UUID, changes: dict[str, Any]) -> dict[str, Any]:

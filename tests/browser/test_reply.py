@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from playwright.async_api import Browser, Route
+from playwright.async_api import Route
 
 from tests.browser.visitor import Visitor
 from tests.integration.databases import count
@@ -75,34 +75,6 @@ async def test_escape_stops_before_the_first_token(visitor: Visitor) -> None:
     assert await visitor.text() == ""
 
 
-async def test_a_reload_in_mid_reply_goes_on_by_itself(visitor: Visitor) -> None:
-    await visitor.play({"text": "before the reload "}, {"gate": visitor.gate}, WORDS)
-    await visitor.sees("before the reload")
-    await visitor.reload()
-    await visitor.sees("before the reload")
-    visitor.open_gate()
-    await visitor.sees("every sea")
-    for _ in range(3):
-        before = await visitor.text()
-        await visitor.reload()
-        await visitor.sees(before)
-    await visitor.sees_end()
-    await visitor.shows_what_is_stored()
-
-
-async def test_a_killed_server_costs_no_text_that_was_seen(castaway: Visitor) -> None:
-    await castaway.play(WORDS | {"repeat": 400})
-    await castaway.sees("every sea the line")
-    castaway.server.kill()
-    seen = await castaway.text()
-    await castaway.page.wait_for_selector("#status-line:has-text('Reconnecting')")
-    await castaway.server.restart()
-    await castaway.sees_end("interrupted")
-    assert (await castaway.text()).startswith(seen)
-    assert "server went down" in await castaway.reply.inner_text()
-    await castaway.shows_what_is_stored()
-
-
 async def test_a_cut_reply_is_continued_as_one(castaway: Visitor) -> None:
     await castaway.play({"text": "first half "}, {"gate": castaway.gate}, {"text": "second half"})
     await castaway.sees("first half")
@@ -115,20 +87,6 @@ async def test_a_cut_reply_is_continued_as_one(castaway: Visitor) -> None:
     assert await castaway.text() == "first half second half"
     await castaway.shows_what_is_stored()
     assert len(await castaway.stored()) == 2
-
-
-async def test_three_seconds_offline_in_mid_reply_lose_and_double_nothing(
-    visitor: Visitor,
-) -> None:
-    visitor.may_fail_to_load = True
-    await visitor.play(WORDS | {"repeat": 200})
-    await visitor.sees("every sea the line")
-    await visitor.context.set_offline(True)
-    await visitor.page.wait_for_selector("#status-line:has-text('offline')")
-    await asyncio.sleep(3)  # the length of the outage, not a wait for something
-    await visitor.context.set_offline(False)
-    await visitor.sees_end()
-    await visitor.shows_what_is_stored()
 
 
 async def test_a_message_sent_while_the_server_is_down_arrives_once(castaway: Visitor) -> None:
@@ -169,35 +127,6 @@ async def test_a_torn_answer_to_a_start_makes_no_second_reply(visitor: Visitor) 
     assert len(attempts) == 2
     assert attempts[0] == attempts[1]
     assert [m["role"] for m in await visitor.stored()] == ["user", "assistant"]
-
-
-async def test_a_conversation_left_in_mid_reply_is_live_on_return(visitor: Visitor) -> None:
-    await visitor.play({"text": "here "}, {"gate": visitor.gate}, {"text": "and there"})
-    await visitor.sees("here")
-    first = visitor.conversation
-    await visitor.page.click(".new-button")
-    await visitor.play({"text": "another harbour"})
-    await visitor.sees_end()
-    await visitor.page.click(f"a[href='/c/{first}']")
-    await visitor.sees("here")
-    await visitor.page.wait_for_selector("#stop:visible")
-    visitor.open_gate()
-    await visitor.sees("here and there")
-    await visitor.sees_end()
-    await visitor.page.go_back()
-    await visitor.sees("another harbour")
-
-
-async def test_a_second_tab_shows_the_same_reply(chromium: Browser, visitor: Visitor) -> None:
-    await visitor.play({"text": "for both "}, {"gate": visitor.gate}, {"text": "tabs"})
-    await visitor.sees("for both")
-    other = await visitor.context.new_page()
-    await other.goto(visitor.page.url)
-    visitor.open_gate()
-    for page in (visitor.page, other):
-        await page.wait_for_selector(
-            "article.reply[data-status=completed]:has-text('for both tabs')"
-        )
 
 
 async def test_regenerate_asks_the_same_question_again(visitor: Visitor) -> None:
@@ -267,15 +196,6 @@ async def test_reasoning_is_folded_away(visitor: Visitor) -> None:
     reasoning = visitor.reply.locator("details.reasoning")
     assert "let me think" in str(await reasoning.text_content())
     assert await reasoning.get_attribute("open") is None
-
-
-async def test_a_server_that_restarts_in_good_order_is_waited_for(castaway: Visitor) -> None:
-    await castaway.play({"text": "steady "}, {"gate": castaway.gate}, {"text": "as it goes"})
-    await castaway.sees("steady")
-    await castaway.server.terminate()
-    await castaway.server.restart()
-    await castaway.sees_end("interrupted")
-    await castaway.shows_what_is_stored()
 
 
 async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:

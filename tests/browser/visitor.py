@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
@@ -51,6 +51,10 @@ class Visitor:
     """Set where the test takes the server away, or asks for what is refused."""
     gate: str = field(default_factory=lambda: f"gate-{uuid4()}")
     """What a script waits for until `open_gate`."""
+    tabs: list["Visitor"] = field(default_factory=list)
+    """Further tabs of the same person and browser."""
+    frames: list[str] = field(default_factory=list)
+    """What WebSockets brought to this tab."""
 
     @classmethod
     async def arrive(cls, browser: Browser, server: Server, **options: Any) -> "Visitor":
@@ -58,13 +62,27 @@ class Visitor:
         options = {"viewport": {"width": 1280, "height": 800}} | options
         context = await browser.new_context(**options)
         await context.add_init_script(RECORDER)
-        page = await context.new_page()
-        page.set_default_timeout(20_000)
-        visitor = cls(server, context, page)
-        page.on("console", visitor._hear)
-        page.on("pageerror", lambda error: visitor.errors.append(f"error: {error}"))
+        visitor = cls(server, context, await context.new_page())
+        visitor._listen()
         await visitor.open("/")
         return visitor
+
+    async def tab(self, path: str = "/") -> "Visitor":
+        """Open another tab; what it complains about counts for this visitor."""
+        other = replace(self, page=await self.context.new_page(), tabs=[], frames=[])
+        self.tabs.append(other)
+        other._listen()
+        await other.open(path)
+        return other
+
+    def _listen(self) -> None:
+        self.page.set_default_timeout(20_000)
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
+        self.page.on("websocket", lambda socket: socket.on("framereceived", self._note))
+
+    def _note(self, frame: str | bytes) -> None:
+        self.frames.append(str(frame))
 
     async def open(self, path: str) -> None:
         """Go to an address and wait until the page works."""
@@ -78,7 +96,8 @@ class Visitor:
         await self.page.wait_for_selector("#model option[value=scripted]", state="attached")
 
     async def leave(self) -> None:
-        await self._keep_breaches()
+        for tab in (self, *self.tabs):
+            await tab._keep_breaches()
         await self.context.close()
 
     def complaints(self) -> list[str]:
@@ -162,6 +181,7 @@ class Visitor:
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type not in ("error", "warning"):
             return
-        if self.may_fail_to_load and "Failed to load resource" in message.text:
+        unreachable = ("Failed to load resource", "WebSocket connection to")
+        if self.may_fail_to_load and any(text in message.text for text in unreachable):
             return
         self.errors.append(f"{message.type}: {message.text} {time.monotonic():.2f}")

@@ -33,7 +33,7 @@ async def test_a_conversation_has_the_contract_s_shape(alice: Client) -> None:
     assert set(body) == SHAPE
     assert (body["title"], body["model"], body["head"]) == ("Ropes", None, None)
     read = (await alice.ask("GET", f"/api/conversations/{body['id']}")).json()
-    assert read == {**body, "messages": []}
+    assert read == {**body, "messages": [], "revision": read["revision"]}
 
 
 async def test_creating_the_same_again_is_the_same(alice: Client) -> None:
@@ -205,3 +205,16 @@ async def test_a_title_comes_from_the_first_question(alice: Client) -> None:
     title = (await alice.ask("GET", f"/api/conversations/{conversation}")).json()["title"]
     assert title.startswith("What is the capital of France? word") and title.endswith("…")
     assert len(title) <= 61
+
+
+async def test_the_revision_is_the_same_wherever_it_is_read(alice: Client, bob: Client) -> None:
+    conversation = await converse(alice)
+    paths = ("revision", "conversations", f"conversations/{conversation}")
+    for path in (*paths, f"conversations/{conversation}/messages"):
+        body = (await alice.ask("GET", f"/api/{path}")).json()
+        assert body["revision"] == 1, path
+    assert (await bob.ask("GET", "/api/revision")).json() == {"revision": 0}
+
+
+async def test_nobody_has_a_revision(charlie: Client) -> None:
+    assert (await charlie.ask("GET", "/api/revision")).status_code == 401

@@ -1,121 +1,51 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
 import { test } from "node:test";
 
 import { follow } from "../../conversations/static/conversations/js/events.js";
+import { polling } from "../../conversations/static/conversations/js/poll.js";
 import {
   pendingReply,
   replyFrom,
   textOf,
 } from "../../conversations/static/conversations/js/reply.js";
+import { Socket } from "../../conversations/static/conversations/js/socket.js";
+import { stream as overSse } from "../../conversations/static/conversations/js/stream.js";
+import { carriedBy } from "../../conversations/static/conversations/js/transport.js";
+import {
+  FakeClock,
+  FakeServer,
+  FakeSockets,
+  delta,
+  digest,
+  ended,
+  ping,
+  refused,
+  settled,
+  started,
+  status,
+  stream,
+} from "./fakes.js";
 
-const digest = async (text) => createHash("sha256").update(text).digest("hex");
-const sha256 = (text) => createHash("sha256").update(text).digest("hex");
-
-const started = (cursor = "0-0") => frame({ type: "started", cursor });
-const ping = (state = "waiting") => frame({ type: "ping", state, idle_seconds: 1 });
-const delta = (at, text, cursor) => frame({ type: "delta", part: 1, kind: "text", at, text }, cursor);
-const ended = (text, cursor, more = {}) =>
-  frame(
-    {
-      type: "ended",
-      status: "completed",
-      reason: "stop",
-      retryable: false,
-      usage: null,
-      text_length: [...text].length,
-      text_sha256: sha256(text),
-      cursor,
-      ...more,
-    },
-    `${cursor}.end`,
-  );
-
-function frame(event, id) {
-  return `${id ? `id: ${id}\n` : ""}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
-}
-
-/** Answers requests one after the other as they were scripted. */
-class FakeServer {
-  requests = [];
-  #answers;
-
-  constructor(...answers) {
-    this.#answers = answers;
-  }
-
-  fetch = async (path, init) => {
-    this.requests.push({ path, method: init.method ?? "GET", body: init.body && JSON.parse(init.body) });
-    const answer = this.#answers.shift();
-    if (!answer) return new Promise((_, reject) => whenAborted(init.signal, reject));
-    return answer(init);
-  };
-
-  get paths() {
-    return this.requests.map(({ path }) => path);
-  }
-}
-
-const refused = () => {
-  throw new TypeError("Failed to fetch");
+const TRANSPORTS = {
+  sse: () => overSse,
+  socket(server, clock) {
+    const far = new FakeSockets(server);
+    return carriedBy(new Socket({ url: "ws:", connect: far.connect, clock, random: () => 1 }));
+  },
 };
-const status = (code, error, headers) => () =>
-  new Response(code === 204 ? null : JSON.stringify({ error }), { status: code, headers });
 
-/** A stream that gives these frames; `close` ends it, `break` tears it, `hang` leaves it open. */
-function stream(how, ...frames) {
-  return ({ signal }) => {
-    const body = new ReadableStream({
-      start(controller) {
-        whenAborted(signal, (error) => controller.error(error));
-        for (const text of frames) controller.enqueue(new TextEncoder().encode(text));
-        if (how === "close") controller.close();
-      },
-      pull(controller) {
-        if (how === "break") controller.error(new TypeError("network error"));
-      },
-    });
-    return new Response(body, { status: 200 });
-  };
-}
-
-function whenAborted(signal, reject) {
-  const abort = () => reject(new DOMException("aborted", "AbortError"));
-  if (signal.aborted) abort();
-  else signal.addEventListener("abort", abort);
-}
-
-/** Time that moves only when it is told to. */
-class FakeClock {
-  time = 0;
-  #timers = new Map();
-  #next = 1;
-
-  now = () => this.time;
-  setTimeout = (task, ms) => {
-    this.#timers.set(this.#next, { task, at: this.time + ms });
-    return this.#next++;
-  };
-  clearTimeout = (id) => this.#timers.delete(id);
-
-  /** The wait of the one who waits the shortest; watchdogs are set for longer. */
-  async advance(ms) {
-    await settled();
-    this.time += ms;
-    for (const [id, { task, at }] of [...this.#timers]) {
-      if (at <= this.time && this.#timers.delete(id)) task();
-    }
-    await settled();
+/** A promise that every transport keeps. */
+function onBoth(promise, claim) {
+  for (const [name, transport] of Object.entries(TRANSPORTS)) {
+    test(`${promise} (${name})`, () =>
+      claim((server, options = {}) => {
+        const clock = new FakeClock();
+        return following(server, { clock, transport: transport(server, clock), ...options });
+      }));
   }
 }
 
-/** Let everything happen that needs no time. */
-async function settled() {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function following(server, options = {}) {
-  const clock = new FakeClock();
+function following(server, { clock = new FakeClock(), ...options } = {}) {
   const seen = { texts: [], states: [], end: null, loads: 0 };
   const follower = follow({
     reply: pendingReply("r"),
@@ -136,7 +66,7 @@ function following(server, options = {}) {
 
 const start = { path: "/api/conversations/c/messages", body: { reply_id: "r", content: "hi" } };
 
-test("a reply is followed to its end", async () => {
+onBoth("a reply is followed to its end", async (following) => {
   const server = new FakeServer(
     stream("close", "retry: 2000\n\n", started(), delta("0-0", "ab", "1-2"), delta("1-2", "c", "1-3"), ended("abc", "1-3")),
   );
@@ -147,15 +77,30 @@ test("a reply is followed to its end", async () => {
   assert.deepEqual(server.paths, ["/api/runs/r/events?after=0-0"]);
 });
 
-test("a planned close reconnects at once with the last cursor", async () => {
+onBoth("a planned close reconnects at once with the last cursor", async (following) => {
   const server = new FakeServer(
     stream("close", started(), delta("0-0", "ab", "1-2")),
     stream("close", started("1-2"), delta("1-2", "c", "1-3"), ended("abc", "1-3")),
   );
-  const { seen } = following(server);
-  await settled();
+  const { seen, clock } = following(server);
+  await clock.until(() => seen.end, 500);
   assert.equal(textOf(seen.end.reply), "abc");
-  assert.equal(server.paths[1], "/api/runs/r/events?after=1-2");
+  assert.deepEqual(server.cursors, ["0-0", "1-2"]);
+});
+
+onBoth("a torn connection is taken up again where it was, again and again", async (following) => {
+  const server = new FakeServer(
+    stream("break", started(), delta("0-0", "ab", "1-2")),
+    stream("break", started("1-2"), delta("1-2", "c", "1-3")),
+    refused,
+    stream("break"),
+    stream("close", started("1-3"), ended("abc", "1-3")),
+  );
+  const { seen, clock } = following(server);
+  await clock.until(() => seen.end);
+  assert.equal(textOf(seen.end.reply), "abc");
+  assert.deepEqual(server.cursors, ["0-0", "1-2", "1-3", "1-3", "1-3"]);
+  assert.ok(seen.states.includes("reconnecting"));
 });
 
 test("a server that closes without saying anything is not asked in circles", async () => {
@@ -199,7 +144,7 @@ test("Retry-After is respected", async () => {
   assert.equal(seen.end.outcome, "settled");
 });
 
-test("a connection without a byte for 2.5 heartbeats counts as dead", async () => {
+onBoth("a connection without a byte for 2.5 heartbeats counts as dead", async (following) => {
   const server = new FakeServer(
     stream("hang", started(), ping(), delta("0-0", "a", "1-1")),
     stream("close", started("1-1"), ended("a", "1-1")),
@@ -237,7 +182,7 @@ test("waking leaves a connection that was just heard, and replaces one that was 
   assert.equal(seen.end.outcome, "settled");
 });
 
-test("offline is said, and the way back is found when the network returns", async () => {
+onBoth("offline is said, and the way back is found when the network returns", async (following) => {
   let online = true;
   const server = new FakeServer(
     stream("hang", started(), delta("0-0", "a", "1-1")),
@@ -302,7 +247,7 @@ test("a start that is refused is not repeated", async () => {
   }
 });
 
-test("a reply that does not exist any more is gone", async () => {
+onBoth("a reply that does not exist any more is gone", async (following) => {
   const { seen } = following(new FakeServer(status(404, { code: "not_found", message: "" })));
   await settled();
   assert.equal(seen.end.outcome, "gone");
@@ -316,7 +261,7 @@ test("204 means that the reply is settled: it is read as stored", async () => {
   assert.equal(seen.end.reply.status, "stopped");
 });
 
-test("a gap asks anew from what is there, without taking text away", async () => {
+onBoth("a gap asks anew from what is there, without taking text away", async (following) => {
   const server = new FakeServer(
     stream("hang", started(), delta("0-0", "ab", "1-2"), delta("1-3", "d", "1-4")),
     stream("close", started("1-2"), delta("1-2", "cd", "1-4"), ended("abcd", "1-4")),
@@ -327,7 +272,7 @@ test("a gap asks anew from what is there, without taking text away", async () =>
   assert.deepEqual(seen.texts.filter((text) => text === ""), seen.texts.slice(0, seen.texts.indexOf("ab")));
 });
 
-test("a gap that comes again is filled from what is stored", async () => {
+onBoth("a gap that comes again is filled from what is stored", async (following) => {
   const gap = () => stream("hang", started("1-2"), delta("1-3", "d", "1-4"));
   const message = { id: "r", parts: [{ kind: "text", text: "abcd" }], cursor: "1-4", status: "running" };
   const server = new FakeServer(gap(), gap(), stream("close", started("1-4"), ended("abcd", "1-4")));
@@ -335,10 +280,10 @@ test("a gap that comes again is filled from what is stored", async () => {
   const { seen, clock } = following(server, { reply, load: async () => message });
   await clock.advance(500);
   assert.equal(textOf(seen.end.reply), "abcd");
-  assert.equal(server.paths[2], "/api/runs/r/events?after=1-4");
+  assert.equal(server.cursors[2], "1-4");
 });
 
-test("text that differs from the digest of the end is replaced by what is stored", async () => {
+onBoth("text that differs from the digest of the end is replaced by what is stored", async (following) => {
   const message = { id: "r", parts: [{ kind: "text", text: "abc" }], cursor: "1-3", status: "completed" };
   const server = new FakeServer(
     stream("close", started(), delta("0-0", "abx", "1-3"), ended("abc", "1-3")),
@@ -348,7 +293,7 @@ test("text that differs from the digest of the end is replaced by what is stored
   assert.equal(textOf(seen.end.reply), "abc");
 });
 
-test("a refused cursor reads what is stored", async () => {
+onBoth("a refused cursor reads what is stored", async (following) => {
   const message = { id: "r", parts: [{ kind: "text", text: "abc" }], cursor: "1-3", status: "failed" };
   const server = new FakeServer(status(400, { code: "bad_cursor", message: "", cursor: "1-3" }));
   const { seen } = following(server, { load: async () => message });
@@ -356,7 +301,7 @@ test("a refused cursor reads what is stored", async () => {
   assert.equal(seen.end.reply.status, "failed");
 });
 
-test("nothing is said any more after closing", async () => {
+onBoth("nothing is said any more after closing", async (following) => {
   const server = new FakeServer(stream("hang", started(), delta("0-0", "a", "1-1")));
   const { seen, follower } = following(server);
   await settled();
@@ -384,4 +329,61 @@ test("frames that are cut anywhere, also inside of a character, give the same te
     await settled();
     assert.equal(textOf(seen.end.reply), "渡𝕠");
   }
+});
+
+test("a start whose events come over a socket is a request, and then followed", async () => {
+  const server = new FakeServer(
+    refused,
+    status(202, null),
+    stream("close", started(), delta("0-0", "ab", "1-2"), ended("ab", "1-2")),
+  );
+  const clock = new FakeClock();
+  const transport = TRANSPORTS.socket(server, clock);
+  const { seen, follower } = following(server, { clock, transport, start });
+  await clock.until(() => seen.end);
+  assert.equal(textOf(seen.end.reply), "ab");
+  assert.ok(follower.accepted);
+  const [first, second, third] = server.requests;
+  assert.deepEqual(first, second);
+  assert.deepEqual([first.method, third.path], ["POST", "/api/runs/r/events?after=0-0"]);
+});
+
+test("a start over a socket that is refused says why", async () => {
+  const server = new FakeServer(status(422, { code: "invalid_field", message: "No." }));
+  const clock = new FakeClock();
+  const { seen } = following(server, { clock, transport: TRANSPORTS.socket(server, clock), start });
+  await settled();
+  assert.deepEqual([seen.end.outcome, seen.end.error.code], ["refused", "invalid_field"]);
+});
+
+test("where nothing streams, what is stored is read until it has its end", async () => {
+  const at = (text, status) => ({
+    id: "r",
+    parts: [{ kind: "text", text }],
+    cursor: `1-${text.length}`,
+    status,
+  });
+  const stored = [at("a", "running"), at("a", "running"), at("abc", "running"), at("abcd", "completed")];
+  const clock = new FakeClock();
+  const server = new FakeServer(status(202, null));
+  const load = async () => stored.shift();
+  const { seen } = following(server, { clock, transport: polling({ clock }), load, start });
+  await clock.until(() => seen.end);
+  assert.equal(server.requests.length, 1);
+  assert.equal(textOf(seen.end.reply), "abcd");
+  assert.deepEqual([...new Set(seen.texts)], ["a", "abc", "abcd"]);
+  assert.ok(clock.time < 5000);
+});
+
+test("polling that fails is tried again, and asked less often while nothing happens", async () => {
+  let asked = 0;
+  const clock = new FakeClock();
+  const load = async () => {
+    if (++asked === 2) throw new TypeError("Failed to fetch");
+    return { id: "r", parts: [], cursor: "0-0", status: asked < 12 ? "running" : "stopped" };
+  };
+  const { seen } = following(new FakeServer(), { clock, transport: polling({ clock }), load });
+  await clock.until(() => seen.end);
+  assert.equal(seen.end.reply.status, "stopped");
+  assert.ok(clock.time > 20_000, `${clock.time}`);
 });

@@ -27,6 +27,8 @@ export class OpenConversation {
     this.model = "";
     this.title = "";
     this.loaded = isNew;
+    /** The person's revision when it was read: what changed later is not in it. */
+    this.revision = 0;
     this.#page = page;
     this.transcript = new Transcript({
       nameOf: page.nameOf,
@@ -52,13 +54,14 @@ export class OpenConversation {
     this.#leaving = false;
     if (this.isNew || this.isRunning) return;
     const follows = this.#follows;
-    const [conversation, { messages }] = await again(() => {
+    const [conversation, { messages, revision }] = await again(() => {
       const path = `/api/conversations/${this.id}`;
       return Promise.all([ask(path), ask(`${path}/messages`)]);
     });
     // A reply that was followed since may be missing in what was read.
     if (this.#follows !== follows || this.#leaving) return;
     this.loaded = true;
+    this.revision = Math.min(conversation.revision, revision);
     this.model = conversation.model;
     this.title = conversation.title;
     const branch = branchTo(messages, conversation.head);
@@ -165,6 +168,7 @@ export class OpenConversation {
       start,
       load: (signal) => readMessage(this.id, reply.id, signal),
       fetch: request,
+      transport: this.#page.transport(),
       isOnline: () => navigator.onLine,
       heartbeatSeconds: this.#page.heartbeatSeconds(),
       onReply: (state) => {

@@ -11,9 +11,13 @@
 //
 // Every server that speaks docs/protocol.md can be followed with it.
 
-import { backoffMs, retryAfterMs } from "./backoff.js";
+import { backoffMs } from "./backoff.js";
+import { systemClock } from "./clock.js";
+import { Refused } from "./refused.js";
 import { adopt, apply, isWhole } from "./reply.js";
-import { SseParser } from "./sse.js";
+import { stream } from "./stream.js";
+
+export { Refused };
 
 const START_ATTEMPTS_ON_500 = 4;
 const SILENT_HEARTBEATS = 2.5;
@@ -31,11 +35,12 @@ const BRIEF_MS = 1000;
  * @property {(end: End) => void} [onEnd] called once, unless `close` came first
  * @property {(path: string, init: object) => Promise<Response>} [fetch] adds credentials where
  *   needed
+ * @property {import("./stream.js").Transport} [transport] server-sent events where it is left out
  * @property {number} [heartbeatSeconds] how often the server pings; after 2.5 of them without a
  *   byte the connection counts as dead
  * @property {() => boolean} [isOnline] only used to say `offline` instead of `reconnecting`
  * @property {(text: string) => Promise<string | null>} [digest] SHA-256 in hex
- * @property {Clock} [clock] timers and `now`, for tests
+ * @property {import("./clock.js").Clock} [clock] for tests
  * @property {() => number} [random] for the jitter
  *
  * @typedef {object} Start
@@ -54,32 +59,6 @@ const BRIEF_MS = 1000;
  * @property {object} reply
  * @property {object} [error] the error object of the contract, with `status`
  */
-
-/** An answer that is an error of the contract. */
-export class Refused extends Error {
-  constructor(status, error, afterMs = null) {
-    super(error.message);
-    this.status = status;
-    this.error = { ...error, status };
-    this.afterMs = afterMs;
-  }
-
-  /** Read the error out of a response. */
-  static async from(response) {
-    const unknown = { code: "unknown", message: `The server answered ${response.status}.` };
-    const error = await response.json().then(
-      (body) => body?.error ?? unknown,
-      () => unknown,
-    );
-    return new Refused(response.status, error, retryAfterMs(response.headers.get("Retry-After")));
-  }
-}
-
-const systemClock = {
-  now: () => performance.now(),
-  setTimeout: (task, ms) => setTimeout(task, ms),
-  clearTimeout: (id) => clearTimeout(id),
-};
 
 /**
  * Start or follow a reply.
@@ -110,6 +89,7 @@ class Follower {
       onConnection() {},
       onEnd() {},
       fetch: (path, init) => fetch(path, init),
+      transport: stream,
       heartbeatSeconds: 10,
       isOnline: () => true,
       digest: undefined,
@@ -172,12 +152,8 @@ class Follower {
     this.#touch();
     let next = null;
     try {
-      const response = await this.#open();
-      this.#touch();
-      if (response.status === 204) return await this.#recover();
-      if (!response.ok) throw await Refused.from(response);
-      this.#accepted = true;
-      next = await this.#read(response);
+      const carried = await this.#open();
+      next = carried.settled ? await this.#recover() : await this.#read(carried);
       return next;
     } finally {
       // After the end the server closes by itself; everything else is left behind.
@@ -186,46 +162,34 @@ class Follower {
     }
   }
 
-  async #open() {
-    const { fetch, start } = this.#options;
-    const { signal } = this.#abort;
-    const headers = { Accept: "text/event-stream" };
-    if (this.#accepted) {
-      const path = `/api/runs/${this.#reply.id}/events?after=${this.#reply.cursor}`;
-      return fetch(path, { headers, signal, cache: "no-store" });
-    }
-    await start.prepare?.();
-    headers["Content-Type"] = "application/json";
-    return fetch(start.path, {
-      method: "POST",
-      headers,
-      signal,
-      body: JSON.stringify(start.body),
+  #open() {
+    const { fetch, load, start, transport } = this.#options;
+    return transport.open({
+      id: this.#reply.id,
+      after: this.#reply.cursor,
+      start: this.#accepted ? null : start,
+      signal: this.#abort.signal,
+      onAccepted: () => (this.#accepted = true),
+      onSign: () => this.#touch(),
+      fetch,
+      load,
     });
   }
 
-  async #read(response) {
+  async #read({ events, retryMs, drain }) {
     const begun = this.#options.clock.now();
-    const parser = new SseParser();
-    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-    const reader = response.body.getReader();
     let progressed = false;
     this.#say("open");
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value: event } = await events.next();
       if (this.#closed) return {};
+      this.#retryMs = retryMs?.() ?? this.#retryMs;
       if (done) break;
-      this.#touch();
-      for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
-        const event = eventOf(frame);
-        if (!event) continue;
-        const next = await this.#take(event);
-        if (next?.end) drain(reader);
-        if (next) return next;
-        progressed ||= event.type === "delta";
-        if (event.type !== "started") this.#attempt = 0;
-      }
-      this.#retryMs = parser.retryMs ?? this.#retryMs;
+      const next = await this.#take(event);
+      if (next?.end) drain?.();
+      if (next) return next;
+      progressed ||= event.type === "delta";
+      if (event.type !== "started") this.#attempt = 0;
     }
     // A close without `ended` means: come back at once. Not in circles, though.
     const brief = !progressed && this.#options.clock.now() - begun < BRIEF_MS;
@@ -233,6 +197,7 @@ class Follower {
   }
 
   async #take(event) {
+    if (event.type === "stored") return this.#adopt(event.message);
     const { reply, gap } = apply(this.#reply, event);
     if (gap) return this.#missed();
     if (event.type === "ended" && !(await isWhole(reply, event, this.#options.digest))) {
@@ -252,8 +217,12 @@ class Follower {
   /** What is stored counts: read it, and go on from there if it has no end yet. */
   async #recover() {
     const message = await this.#options.load(this.#abort.signal);
+    return this.#adopt(message) ?? { waitMs: this.#backoff() };
+  }
+
+  #adopt(message) {
     this.#become(adopt(this.#reply, message));
-    return this.#reply.status === "running" ? { waitMs: this.#backoff() } : { end: "settled" };
+    return this.#reply.status === "running" ? null : { end: "settled" };
   }
 
   #afterFailure(error) {
@@ -327,23 +296,5 @@ class Follower {
     const controller = this.#abort;
     const silence = heartbeatSeconds * SILENT_HEARTBEATS * 1000;
     this.#watchdog = clock.setTimeout(() => controller?.abort(), silence);
-  }
-}
-
-function eventOf(frame) {
-  try {
-    const event = JSON.parse(frame.data);
-    return event.type === "delta" ? { ...event, cursor: frame.id } : event;
-  } catch {
-    return null; // cut off or not ours; what it would have said shows up as a gap
-  }
-}
-
-/** Read what is left, so that the connection can serve another request. */
-async function drain(reader) {
-  try {
-    while (!(await reader.read()).done);
-  } catch {
-    // It broke after the end: nothing is lost.
   }
 }

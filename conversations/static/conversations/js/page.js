@@ -10,6 +10,7 @@ import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { listen } from "./keys.js";
+import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
 import { PoliteScroll } from "./scroll.js";
@@ -55,6 +56,7 @@ const reports = {
   nameOf: (model) => picker.nameOf(model),
   chosenModel: () => picker.value,
   heartbeatSeconds: () => heartbeatSeconds,
+  transport: () => live.transport,
   onDrawn: (one) => one === current && scroll.follow(),
   onChange: (one) => one === current && drawState(),
   onStarted(one) {
@@ -63,6 +65,7 @@ const reports = {
     if (one === current) scroll.toEnd();
   },
   onAccepted() {
+    live.meet();
     pointAdmin();
     refreshList();
   },
@@ -85,6 +88,29 @@ const reports = {
   },
   onTrouble: (one, error) => one === current && alarm(error),
 };
+
+const live = goLive({
+  conversations: () => open.values(),
+  shown,
+  readShown: () => refresh(current),
+  async readList() {
+    const revision = await sidebar.refresh();
+    if (shown()) entitle(titleOf(current));
+    return revision;
+  },
+  onDeleted(id) {
+    open.get(id)?.leave();
+    open.delete(id);
+    sidebar.forget(id);
+    if (current?.id === id) showMissing();
+  },
+  onNetwork: () => drawState(),
+});
+
+/** The conversation that is shown, unless it is gone. */
+function shown() {
+  return open.has(current?.id) ? current : null;
+}
 
 /** Show what an address names. */
 async function show(pathname) {
@@ -162,7 +188,7 @@ function invite() {
 
 function drawState() {
   composer.running = current?.isRunning ?? false;
-  status.say(current?.isRunning ? progressOf(current.connection, current.reply) : "");
+  status.say(current?.isRunning ? progressOf(current.connection, current.reply) : live.note);
 }
 
 function titleOf(one) {
@@ -239,8 +265,7 @@ function pointAdmin() {
 
 async function refreshList() {
   try {
-    await sidebar.refresh();
-    if (current) entitle(titleOf(current));
+    await live.readList();
   } catch (error) {
     alarm(error);
   }
@@ -251,6 +276,7 @@ async function introduce() {
   heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
   account.show({ user, guests });
   byId("admin-note").hidden = !user?.staff || !adminList;
+  if (user) live.meet();
   if (user) await refreshList();
   else sidebar.showEmpty();
 }
@@ -278,21 +304,6 @@ listen(
   byId("message"),
 );
 addEventListener("popstate", () => show(location.pathname));
-
-// Sleep, another tab in front, a page out of the back-forward cache, a network that returns.
-addEventListener("online", () => back());
-addEventListener("pageshow", (event) => event.persisted && back());
-addEventListener("offline", () => {
-  for (const one of open.values()) one.sleep();
-});
-document.addEventListener("visibilitychange", () => document.hidden || back());
-
-function back() {
-  for (const one of open.values()) one.wake();
-  if (!current || current.isRunning) return;
-  refreshList();
-  refresh(current);
-}
 
 again(() => ask("/api/models"), { attempts: Infinity })
   .then(({ models }) => {

@@ -52,7 +52,7 @@ export class Sidebar {
     if (this.#conversations.delete(id)) this.#draw();
   }
 
-  /** Read the newest page again; what was loaded beyond it stays. */
+  /** Read the newest page again; what was loaded beyond it stays. Gives the revision it shows. */
   async refresh() {
     const page = await again(() => ask("/api/conversations"));
     const oldest = page.conversations.at(-1)?.updated_at ?? "";
@@ -61,6 +61,7 @@ export class Sidebar {
     );
     if (!older.length) this.#before = page.before ?? null;
     this.#take([...page.conversations, ...older]);
+    return page.revision;
   }
 
   /** Ask whether to delete a conversation, and do it. */

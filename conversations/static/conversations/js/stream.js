@@ -1,0 +1,94 @@
+// A reply over server-sent events: the answer to a request is the stream.
+
+import { Refused } from "./refused.js";
+import { SseParser } from "./sse.js";
+
+/**
+ * Opens one connection after another; each is given up, or gives its events to the end.
+ *
+ * @typedef {object} Transport
+ * @property {(opening: Opening) => Promise<Carried>} open throws as `fetch` does, or `Refused`
+ *
+ * @typedef {object} Opening
+ * @property {string} id the reply's
+ * @property {string} after the cursor of what the reader has
+ * @property {import("./events.js").Start | null} start null once the server has the reply
+ * @property {AbortSignal} signal ends the connection
+ * @property {() => void} onAccepted called once the server has the reply
+ * @property {() => void} onSign called with each sign of life
+ * @property {(path: string, init: object) => Promise<Response>} fetch
+ * @property {(signal: AbortSignal) => Promise<object>} load
+ *
+ * @typedef {object} Carried
+ * @property {boolean} [settled] there is nothing to follow: the end was seen already
+ * @property {AsyncIterator<object>} [events] a delta also has `cursor`; `{type: "stored", message}`
+ *   is what is stored, whole
+ * @property {() => number | null} [retryMs] what the server asked for
+ * @property {() => void} [drain] called after the end
+ */
+
+/** @type {Transport} */
+export const stream = {
+  async open(opening) {
+    const response = await begin(opening, "text/event-stream");
+    opening.onSign();
+    if (response.status === 204) return { settled: true };
+    if (!response.ok) throw await Refused.from(response);
+    opening.onAccepted();
+    const parser = new SseParser();
+    const reader = response.body.getReader();
+    return {
+      events: read(reader, parser, opening.onSign),
+      retryMs: () => parser.retryMs,
+      drain: () => drain(reader),
+    };
+  },
+};
+
+/** Start a reply, and leave its events to another connection. */
+export async function start(opening) {
+  const response = await begin(opening, "application/json");
+  opening.onSign();
+  if (!response.ok) throw await Refused.from(response);
+  await response.body?.cancel();
+  opening.onAccepted();
+}
+
+async function begin({ id, after, start, signal, fetch }, accept) {
+  const headers = { Accept: accept };
+  if (!start) return fetch(`/api/runs/${id}/events?after=${after}`, { headers, signal, cache: "no-store" });
+  await start.prepare?.();
+  headers["Content-Type"] = "application/json";
+  return fetch(start.path, { method: "POST", headers, signal, body: JSON.stringify(start.body) });
+}
+
+async function* read(reader, parser, onSign) {
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    onSign();
+    for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
+      const event = eventOf(frame);
+      if (event) yield event;
+    }
+  }
+}
+
+function eventOf(frame) {
+  try {
+    const event = JSON.parse(frame.data);
+    return event.type === "delta" ? { ...event, cursor: frame.id } : event;
+  } catch {
+    return null; // cut off or not ours; what it would have said shows up as a gap
+  }
+}
+
+/** Read what is left, so that the connection can serve another request. */
+async function drain(reader) {
+  try {
+    while (!(await reader.read()).done);
+  } catch {
+    // It broke after the end: nothing is lost.
+  }
+}
