@@ -6,6 +6,8 @@ import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
+import { VENDORED } from "../conversations/static/conversations/js/languages.js";
+
 const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const TARGET = path.join(ROOT, "conversations/static/conversations/vendor");
 
@@ -21,6 +23,18 @@ const PACKAGES = [
       LICENSE: "dompurify.LICENSE.txt",
       "LICENSE-MPL": "dompurify.LICENSE-MPL.txt",
     },
+  },
+  {
+    name: "@highlightjs/cdn-assets",
+    files: {
+      "es/core.min.js": "highlight.js",
+      ...Object.fromEntries(VENDORED.map((name) => [grammar(name), `highlight-${name}.js`])),
+      LICENSE: "highlight.LICENSE.txt",
+    },
+  },
+  {
+    name: "katex",
+    files: { "dist/katex.min.js": "katex.js", LICENSE: "katex.LICENSE.txt" },
   },
 ];
 
@@ -40,6 +54,10 @@ for (const { name, files } of PACKAGES) {
   packages.push({ name, version: about.version, license: about.license, files: copied });
 }
 await writeFile(path.join(TARGET, "manifest.json"), JSON.stringify({ packages }, null, 2) + "\n");
+
+function grammar(name) {
+  return `es/languages/${name}.min.js`;
+}
 
 // Source maps are not copied, and hashing static files fails on a link that leads nowhere.
 function withoutSourceMap(text) {

@@ -16,10 +16,17 @@ window.breaches = [];
 addEventListener("securitypolicyviolation", (event) =>
   breaches.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 const seen = new Map();
+function asWritten(text) {
+  if (!text.querySelector("[data-source]")) return text.textContent;
+  const copy = text.cloneNode(true);
+  for (const formula of copy.querySelectorAll("[data-source]"))
+    formula.textContent = formula.dataset.source;
+  return copy.textContent;
+}
 function look() {
   for (const reply of document.querySelectorAll("article.reply")) {
     const id = reply.dataset.message;
-    const shown = reply.querySelector(".reply-text").textContent;
+    const shown = asWritten(reply.querySelector(".reply-text"));
     const text = shown.replace(/[^\\p{L}]+/gu, " ").trim();
     const before = seen.get(id) ?? "";
     if (!text.startsWith(before)) breaches.push(`text went from ${before} to ${text}`);
@@ -34,7 +41,8 @@ if (location.protocol.startsWith("http")) {
 """
 """Notes every moment at which the text of a reply is not a continuation of what it was.
 
-Only letters count: `**bold**` loses its stars when it is whole.
+Only letters count: `**bold**` loses its stars when it is whole. A drawn formula counts as it was
+written.
 """
 
 

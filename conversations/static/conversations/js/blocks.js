@@ -1,42 +1,74 @@
 // Markdown that is still being written, as blocks: those that are finished, and the one that is not.
 
 import { Lexer } from "../vendor/marked.js";
+import { dialect } from "./dialect.js";
+import { FootnoteNumbers } from "./footnotes.js";
+import { OpenFence } from "./fence.js";
+import { mended } from "./half.js";
+import { settledLines } from "./lastline.js";
 
 /** Lexes a growing text; each finished block is given once, only the tail is lexed again. */
 export class Blocks {
   #source = "";
   #tail = "";
   #links = {};
-  /** Whether a reference was defined: earlier blocks may mean it too. */
-  hasDefinitions = false;
+  #fence = new OpenFence();
+  #numbers = new FootnoteNumbers();
 
   /**
    * Take the whole text so far.
    * @param {string} source
+   * @param {{whole?: boolean}} options `whole`: nothing follows, so nothing is held back
    * @returns {{finished: object[], open: object[], anew: boolean}} tokens of marked; `anew`: the
    *   text does not continue the one before, so what was given does not count
    */
-  take(source) {
-    const text = source.endsWith("\r") ? source.slice(0, -1) : source;
+  take(source, { whole = false } = {}) {
+    const text = source.endsWith("\r") && !whole ? source.slice(0, -1) : source;
     const plain = text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
     const anew = !plain.startsWith(this.#source);
-    if (anew) [this.#source, this.#tail, this.#links] = ["", "", {}];
+    if (anew) this.#forget();
     this.#tail += plain.slice(this.#source.length);
     this.#source = plain;
-    const tokens = this.#lex();
-    const last = tokens.findLastIndex((token) => token.type !== "space");
-    const finished = tokens.slice(0, Math.max(last, 0));
+    const code = this.#fence.open(this.#tail);
+    if (code && !whole) return { finished: [], open: [code], anew };
+    const { finished, open } = this.#lex(whole ? this.#tail : settledLines(this.#tail), whole);
     const raw = finished.map((token) => token.raw).join("");
-    if (!this.#tail.startsWith(raw)) return { finished: [], open: tokens, anew };
+    if (!this.#tail.startsWith(raw)) return { finished: [], open: [...finished, ...open], anew };
     this.#tail = this.#tail.slice(raw.length);
+    if (raw) this.#fence = new OpenFence();
     this.#remember(finished);
-    return { finished, open: tokens.slice(finished.length), anew };
+    return { finished, open, anew };
   }
 
-  #lex() {
-    const lexer = new Lexer({ gfm: true });
+  /** A finished block once more, with all that is known now; the text has to be whole. */
+  again(token) {
+    const tokens = this.#lexer({ whole: true }).lex(token.raw);
+    this.#number(tokens, { whole: true });
+    return tokens;
+  }
+
+  #lex(text, whole) {
+    const lexer = this.#lexer({ whole });
+    const tokens = [...lexer.lex(text)];
+    const last = tokens.findLastIndex((token) => token.type !== "space");
+    const finished = tokens.slice(0, Math.max(last, 0));
+    const open = tokens.slice(finished.length);
+    if (!whole) mendLast(open, (part) => lexer.inlineTokens(part));
+    this.#number(tokens, { whole });
+    return { finished, open };
+  }
+
+  #lexer({ whole }) {
+    const lexer = new Lexer(dialect.defaults);
+    lexer.isWhole = whole;
     Object.assign(lexer.tokens.links, this.#links);
-    return [...lexer.lex(this.#tail)];
+    return lexer;
+  }
+
+  #number(tokens, { whole }) {
+    if (!this.#source.includes("[^")) return;
+    const walk = (some, visit) => dialect.walkTokens(some, visit);
+    this.#numbers.take(tokens, { walk, whole });
   }
 
   // Only of finished blocks: the first definition counts, and an open one is still being written.
@@ -44,7 +76,36 @@ export class Blocks {
     for (const { type, tag, href, title } of finished) {
       if (type !== "def") continue;
       this.#links[tag] ??= { href, title };
-      this.hasDefinitions = true;
+    }
+  }
+
+  #forget() {
+    [this.#source, this.#tail, this.#links] = ["", "", {}];
+    this.#fence = new OpenFence();
+    this.#numbers = new FootnoteNumbers();
+  }
+}
+
+/** Close or hold back what is half written at the very end. */
+function mendLast(tokens, inline) {
+  const token = tokens.findLast(({ type }) => type !== "space");
+  switch (token?.type) {
+    case "paragraph":
+    case "heading":
+    case "text":
+      if (token.tokens) token.tokens = inline(mended(token.text));
+      break;
+    case "blockquote":
+    case "footnote":
+      mendLast(token.tokens, inline);
+      break;
+    case "list":
+      mendLast(token.items.at(-1).tokens, inline);
+      break;
+    case "table": {
+      const cell = (token.rows.at(-1) ?? token.header).findLast(({ text }) => text);
+      if (cell) cell.tokens = inline(mended(cell.text));
+      break;
     }
   }
 }

@@ -3,6 +3,7 @@
 import { ICONS, icon, make } from "./dom.js";
 import { MarkdownView } from "./markdown.js";
 import { reasoningOf, textOf } from "./reply.js";
+import { ThinkingClock } from "./thinking.js";
 import { endingOf, figuresOf, remedyOf } from "./words.js";
 
 /** What a person said: shown as it was written. */
@@ -88,8 +89,9 @@ export class ReplyBubble {
   #drawReasoning(reasoning, text) {
     if (!reasoning) return;
     this.#reasoning ??= this.#newReasoning();
-    const { details, summary, body } = this.#reasoning;
-    summary.textContent = text || this.reply.status !== "running" ? "Reasoning" : "Reasoning…";
+    const { details, summary, body, clock } = this.#reasoning;
+    clock.see({ running: this.reply.status === "running", spoken: text !== "" });
+    if (summary.textContent !== clock.title) summary.textContent = clock.title;
     if (body.data !== reasoning) {
       if (reasoning.startsWith(body.data)) body.appendData(reasoning.slice(body.data.length));
       else body.data = reasoning;
@@ -107,7 +109,7 @@ export class ReplyBubble {
       make("div", { className: "reasoning-text", dir: "auto" }, body),
     );
     this.#text.before(details);
-    return { details, summary, body };
+    return { details, summary, body, clock: new ThinkingClock() };
   }
 
   #drawEnd(reply, text) {

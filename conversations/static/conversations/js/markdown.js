@@ -1,88 +1,118 @@
-// Markdown into the page. Everything a model says passes the sanitizer here, and nowhere else.
-
-import { Marked } from "../vendor/marked.js";
-import createPurifier from "../vendor/purify.js";
+// Markdown into the page, block by block: what is finished is not touched again.
 
 import { Blocks } from "./blocks.js";
+import { colourSoon, dress, listen } from "./code.js";
+import { htmlOf } from "./dialect.js";
+import { gettext } from "./i18n.js";
+import { drawFormulas } from "./math.js";
+import { settle } from "./morph.js";
+import { link } from "./notes.js";
+import { sanitized } from "./sanitizer.js";
 
-const TAGS = (
-  "a blockquote br code del em h1 h2 h3 h4 h5 h6 hr input li ol p pre s span strong sub sup " +
-  "table tbody td th thead tr ul"
-).split(" ");
-const ATTRIBUTES = ["align", "checked", "class", "disabled", "href", "start", "title", "type"];
+let views = 0;
 
-const purifier = createPurifier(window);
-const marked = new Marked({ gfm: true, renderer: { html: asText, image: asLink } });
-
-purifier.addHook("afterSanitizeAttributes", (node) => {
-  if (node.tagName === "A") {
-    node.setAttribute("rel", "noopener noreferrer nofollow");
-    node.setAttribute("target", "_blank");
-  }
-  if (node.tagName === "INPUT") {
-    if (node.getAttribute("type") === "checkbox") node.setAttribute("disabled", "");
-    else node.remove();
-  }
-  const language = node.tagName === "CODE" && /^language-[\w+#.-]{1,30}$/.exec(node.className);
-  if (node.hasAttribute("class") && !language) node.removeAttribute("class");
-});
-
-/** Shows a growing text as Markdown in an element; finished blocks are not touched again. */
+/** Shows a growing text as Markdown in an element. */
 export class MarkdownView {
   #element;
   #blocks = new Blocks();
   #openNodes = [];
+  #openCode = null;
+  #uncertain = [];
   #shown = "";
+  #whole = true;
+  #name = `view-${++views}`;
 
   constructor(element) {
     this.#element = element;
+    listen(element);
   }
 
   /** Show the text so far. */
   show(text) {
     if (text === this.#shown) return;
     this.#shown = text;
-    const { finished, open, anew } = this.#blocks.take(text);
-    const fresh = document.createDocumentFragment();
-    fresh.append(rendered(finished));
-    const tail = rendered(open);
-    const openNodes = [...tail.childNodes];
-    fresh.append(tail);
-    if (anew) this.#element.replaceChildren(fresh);
-    else this.#replaceOpen(fresh);
-    this.#openNodes = openNodes;
+    this.#whole = false;
+    this.#draw(this.#blocks.take(text));
   }
 
-  /** The text is whole: references that were defined late reach the blocks before them. */
+  /** Nothing follows: show the text as it is, with references that were defined late. */
   finish() {
-    if (!this.#blocks.hasDefinitions) return;
-    this.#blocks = new Blocks();
-    const { finished, open } = this.#blocks.take(this.#shown);
-    const last = rendered(open);
-    this.#openNodes = [...last.childNodes];
-    this.#element.replaceChildren(rendered(finished), last);
+    if (this.#whole) return;
+    this.#whole = true;
+    this.#draw(this.#blocks.take(this.#shown, { whole: true }));
+    this.#settleReferences();
+    colourSoon(this.#openNodes);
   }
 
-  #replaceOpen(fresh) {
-    const [first, ...others] = this.#openNodes;
-    for (const node of others) node.remove();
-    if (first) first.replaceWith(fresh);
-    else this.#element.append(fresh);
+  #draw({ finished, open, anew }) {
+    if (anew) this.#forget();
+    if (!finished.length && this.#typed(open)) return;
+    const done = finished.map((token) => ({ token, ...this.#rendered([token]) }));
+    const tail = this.#rendered(open);
+    const fresh = [...done.flatMap(({ nodes }) => nodes), ...tail.nodes];
+    const placed = settle(this.#element, this.#openNodes, fresh);
+    let at = 0;
+    for (const block of done) {
+      block.nodes = placed.slice(at, (at += block.nodes.length));
+      if (mayChange(block.token)) this.#uncertain.push(block);
+      link(block.nodes, this.#name);
+      colourSoon(block.nodes);
+    }
+    this.#openNodes = placed.slice(at);
+    link(this.#openNodes, this.#name);
+    this.#openCode = codeOf(open, this.#openNodes);
+  }
+
+  /** Most of a long block of code is there already: only what is new is added. */
+  #typed(open) {
+    const [{ type, unfinished, text, lang } = {}] = open;
+    const known = this.#openCode;
+    if (!known || type !== "code" || !unfinished || lang !== known.lang) return false;
+    if (!text.startsWith(known.node.data)) return false;
+    known.node.appendData(text.slice(known.node.data.length));
+    return true;
+  }
+
+  #settleReferences() {
+    for (const { token, html, nodes } of this.#uncertain) {
+      const { nodes: fresh, html: now } = this.#rendered(this.#blocks.again(token));
+      if (now === html) continue;
+      nodes.slice(1).forEach((node) => node.remove());
+      nodes[0].replaceWith(...fresh);
+      link(fresh, this.#name);
+      colourSoon(fresh);
+    }
+    this.#uncertain = [];
+  }
+
+  #rendered(tokens) {
+    const html = htmlOf(tokens);
+    const fragment = sanitized(html);
+    for (const table of fragment.querySelectorAll("table")) frame(table);
+    for (const picture of fragment.querySelectorAll("a.picture")) caption(picture);
+    dress(fragment);
+    drawFormulas(fragment, this.#element);
+    return { html, nodes: [...fragment.childNodes] };
+  }
+
+  #forget() {
+    this.#openNodes = [...this.#element.childNodes];
+    this.#openCode = null;
+    this.#uncertain = [];
   }
 }
 
-function rendered(tokens) {
-  const fragment = purifier.sanitize(marked.parser(tokens), {
-    ALLOWED_TAGS: TAGS,
-    ALLOWED_ATTR: ATTRIBUTES,
-    ALLOW_DATA_ATTR: false,
-    ALLOW_ARIA_ATTR: false,
-    ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|#)/i,
-    RETURN_DOM_FRAGMENT: true,
-  });
-  for (const table of fragment.querySelectorAll("table")) frame(table);
-  for (const pre of fragment.querySelectorAll("pre")) pre.tabIndex = 0;
-  return fragment;
+/** Whether a later definition could change what a block shows. */
+function mayChange({ type, raw }) {
+  return type !== "code" && type !== "def" && raw.includes("[");
+}
+
+/** The text of the open block of code, to be added to; null where another block is open. */
+function codeOf([token], [block]) {
+  if (token?.type !== "code" || !token.unfinished) return null;
+  const code = block.querySelector("code");
+  if (!code.firstChild) code.append("");
+  return { node: code.firstChild, lang: token.lang };
 }
 
 // A wide table scrolls by itself, not the page.
@@ -94,16 +124,9 @@ function frame(table) {
   scroller.append(table);
 }
 
-function asText({ text }) {
-  return escaped(text);
-}
-
-// A remote image would tell its server who reads; it is offered as a link.
-function asLink({ href, text, title }) {
-  return `<a href="${escaped(href)}">${escaped(text || title || href)}</a>`;
-}
-
-function escaped(text) {
-  const entities = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
-  return text.replace(/[&<>"']/g, (character) => entities[character]);
+// Who follows the link consents to being seen by that host.
+function caption(picture) {
+  if (!picture.href) return;
+  picture.dataset.host = new URL(picture.href).host;
+  picture.title ||= gettext("Opens the image in a new tab");
 }
