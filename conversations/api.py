@@ -14,7 +14,16 @@ from ninja.parser import Parser
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from conversations import conf, conversing, errors, exports_api, replies, sharing_api, sync_api
+from conversations import (
+    conf,
+    conversing,
+    errors,
+    exports_api,
+    feedback,
+    replies,
+    sharing_api,
+    sync_api,
+)
 from conversations.accounts import signed_in
 from conversations.exceptions import BadJson, UnsupportedType
 from conversations.providers import providers
@@ -77,7 +86,7 @@ api = ChatAPI(
     parser=JsonParser(),
 )
 errors.install(api)
-for _part in (sharing_api, exports_api, sync_api):
+for _part in (feedback, sharing_api, exports_api, sync_api):
     api.add_router("", _part.router)
 
 

@@ -58,6 +58,9 @@ def discard(conversations: Q) -> list[UUID]:
 def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
     """Delete a message with what follows it in its branch.
 
+    Where that was shown, the newest other version of the message is shown with what follows it,
+    or, where there is none, the branch up to the message before it.
+
     Returns:
         The runs that were live.
     Raises:
@@ -76,16 +79,27 @@ def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
         ids = {"conversation_id": message.conversation_id, "message_id": message_id}
         announce(user_id, ("message.deleted", ids))
         Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
-            head_id=message.parent_id
+            head_id=_shown_instead(message)
         )
         message.delete()
         return runs
 
 
+def _shown_instead(message: Message) -> UUID | None:
+    siblings = Message.objects.filter(
+        conversation_id=message.conversation_id, parent_id=message.parent_id
+    )
+    other = siblings.exclude(id=message.id).last()
+    if other is None:
+        return message.parent_id
+    newest = Message.objects.filter(id__in=_subtree(other)).last()
+    return newest.id if newest is not None else other.id
+
+
 def _subtree(message: Message) -> set[UUID]:
-    doomed = {message.id}
+    found = {message.id}
     level = [message.id]
     while level:
         level = list(Message.objects.filter(parent_id__in=level).values_list("id", flat=True))
-        doomed.update(level)
-    return doomed
+        found.update(level)
+    return found

@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from conversations import ending, starting
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
+from conversations.joining import joined
 from conversations.providers import providers
 from conversations.requests import Start
 from conversations.shapes import events_path
@@ -62,7 +63,8 @@ def _source(begun: Begun) -> Source:
     """Make the source; what a provider raises here is the run's failure, too."""
     assert begun.prompt is not None
     try:
-        return providers[begun.provider].stream(begun.prompt)
+        source = providers[begun.provider].stream(begun.prompt)
+        return joined(source, begun.said) if begun.said else source
     except KeyError:
         return _failing(SourceFailed("upstream_refused", detail="no such provider"))
     except Exception as error:  # any provider's; the run has begun and must end

@@ -62,6 +62,7 @@ def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, 
         "reason": message.reason or None,
         "retryable": message.retryable,
         "model": message.model or None,
+        "provider": message.provider or None,
         "usage": usage,
         "first_token_ms": message.first_token_ms,
         "duration_ms": message.duration_ms,
@@ -70,4 +71,6 @@ def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, 
     }
     if message.role == Message.Role.ASSISTANT:
         shape["cursor"] = str(end_of(parts))
+        shape["rating"] = message.rating
+        shape["comment"] = message.comment
     return shape

@@ -60,6 +60,8 @@ class Begun(NamedTuple):
     """None where the start attaches to what is there."""
     prompt: Prompt | None
     provider: str
+    said: str = ""
+    """Text that the model may repeat before it goes on from it."""
 
 
 def begin(starter: Starter, start: Start) -> Begun:
@@ -333,7 +335,8 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     announce(starter.user_id, ("run.started", {**ids, "message_id": reply.parent_id}))
     prompt = _prompt(reply.conversation, model, _branch(reply.parent), continued=reply)
     begun = _run(starter, start, reply, prompt, stored=stored)
-    return begun._replace(after=after, provider=model.provider)
+    said = "" if model.continues else reply.content
+    return begun._replace(after=after, provider=model.provider, said=said)
 
 
 def _own_model(reply: Message) -> Model:

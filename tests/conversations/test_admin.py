@@ -162,6 +162,16 @@ def test_markup_in_a_message_is_text(staff: Client, conversation: Conversation) 
     assert "&lt;script&gt;alert(1)" in page
 
 
+def test_what_its_reader_thinks_of_a_reply_is_shown(
+    staff: Client, conversation: Conversation
+) -> None:
+    question = _say(conversation, "How deep?")
+    _reply(conversation, "Very", question, rating=-1, comment="no <b>figure</b>")
+    page = _page(staff, CHANGE, conversation.id)
+    assert "<strong>Bad reply</strong>: no &lt;b&gt;figure&lt;/b&gt;" in page
+    assert page.count("message-rating") == 1
+
+
 def test_a_long_conversation_comes_in_pages(staff: Client, conversation: Conversation) -> None:
     last = None
     for number in range(PER_PAGE + 3):

@@ -19,6 +19,7 @@ OWNED = [
     ("POST", "/api/messages/{question}/edit", {"content": "Hi"}),
     ("POST", "/api/messages/{reply}/continue", {"after": "1-5"}),
     ("DELETE", "/api/messages/{question}", None),
+    ("POST", "/api/messages/{reply}/feedback", {"rating": 1}),
     ("POST", "/api/runs/{reply}/stop", {}),
     ("GET", "/api/runs/{reply}/events", None),
     ("GET", "/api/conversations/{conversation}/share", None),

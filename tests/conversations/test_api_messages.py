@@ -1,6 +1,7 @@
 """Send, regenerate, edit, continue, delete: everything that starts a run, and the tree."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 from django.urls import set_script_prefix
 
 from conversations.models import Message
+from conversations.prompting import CONTINUE
+from conversations.providers.scripted import ScriptedProvider
+from conversations.providers.types import Model, Prompt, PromptMessage
 from streaming import threads, workers
 from streaming.models import Run
-from tests.conftest import Client, SetStreaming
+from streaming.source import Finish, Source, SourceFailed, Text
+from tests.conftest import Client, SetStreaming, Settings
 from tests.conversations.chatting import (
     asked,
     converse,
@@ -27,7 +32,8 @@ from tests.waiting import until
 
 MESSAGE = {
     "id", "conversation_id", "parent_id", "role", "parts", "content", "status", "reason",
-    "retryable", "model", "usage", "first_token_ms", "duration_ms", "created_at", "settled_at",
+    "retryable", "model", "provider", "usage", "first_token_ms", "duration_ms", "created_at",
+    "settled_at",
 }  # fmt: skip
 
 
@@ -72,7 +78,7 @@ async def test_a_settled_reply_has_the_contract_s_shape(alice: Client) -> None:
     run_id = await asked(alice, conversation, content)
     tree = await messages(alice, conversation)
     reply, question = tree[run_id], tree[tree[run_id]["parent_id"]]
-    assert set(reply) == MESSAGE | {"cursor"}
+    assert set(reply) == MESSAGE | {"cursor", "rating", "comment"}
     assert set(question) == MESSAGE
     assert (reply["status"], reply["content"], reply["cursor"]) == ("completed", "Yes", "2-3")
     assert reply["parts"] == [
@@ -346,6 +352,57 @@ async def test_a_deleted_message_takes_its_branch_and_its_run_along(alice: Clien
     shown = (await alice.ask("GET", f"/api/conversations/{conversation}")).json()
     assert shown["head"] == first
     await asked(alice, conversation, "and on")
+
+
+async def test_after_a_deleted_version_the_newest_other_one_is_shown(alice: Client) -> None:
+    conversation = await converse(alice)
+    first = await asked(alice, conversation, "Hello")
+    last = await asked(alice, conversation, "and on")
+    question = (await messages(alice, conversation))[first]["parent_id"]
+    second = (await alice.ask("POST", f"/api/messages/{first}/regenerate", {})).json()["run_id"]
+    await events(alice, second)
+    path = f"/api/conversations/{conversation}"
+    assert (await alice.ask("DELETE", f"/api/messages/{second}")).status_code == 204
+    assert (await alice.ask("GET", path)).json()["head"] == last
+    assert (await alice.ask("DELETE", f"/api/messages/{first}")).status_code == 204
+    assert (await alice.ask("GET", path)).json()["head"] == question
+
+
+async def test_a_model_that_repeats_itself_is_joined_without_the_repetition(
+    alice: Client, settings: Settings
+) -> None:
+    settings.CHAT_PROVIDERS = {
+        "stubborn": {"BACKEND": f"{__name__}.StubbornProvider", "OPTIONS": {}},
+    }
+    conversation = await converse(alice)
+    run_id = await asked(alice, conversation, "Tell me of the sea")
+    cut = (await messages(alice, conversation))[run_id]
+    body = {"after": cut["cursor"]}
+    response = await alice.ask("POST", f"/api/messages/{run_id}/continue", body)
+    assert response.status_code == 202
+    heard = await events(alice, run_id, **{"last-event-id": f"{cut['cursor']}.end"})
+    whole = (await messages(alice, conversation))[run_id]
+    assert text_of(heard) == " and the sea comes back."
+    assert whole["content"] == "The tide goes out and the sea comes back."
+    assert whole["status"] == "completed"
+
+
+class StubbornProvider(ScriptedProvider):
+    """One that cannot go on from its own words, and says the last of them again."""
+
+    def models(self) -> list[Model]:
+        """List a model that does not continue."""
+        return [replace(model, continues=False) for model in super().models()]
+
+    async def stream(self, prompt: Prompt) -> Source:
+        """Break off; asked again, repeat some words before going on."""
+        if prompt.messages[-1].content != CONTINUE:
+            yield Text("The tide goes out")
+            raise SourceFailed("upstream_reset")
+        assert prompt.messages[-2] == PromptMessage(role="assistant", content="The tide goes out")
+        for word in ("tide ", "goes", " out", " and the sea", " comes back."):
+            yield Text(word)
+        yield Finish()
 
 
 async def _no_run() -> bool:

@@ -3,36 +3,84 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import {
+  REMEDIES,
   endingOf,
-  figuresOf,
+  lossOf,
+  outcomeOf,
   progressOf,
   remedyOf,
 } from "../../conversations/static/conversations/js/words.js";
 
-const source = readFileSync(new URL("../../streaming/outcome.py", import.meta.url), "utf8");
-const FAILURES = [...source.matchAll(/"((?:upstream_\w+)|no_progress|deadline|storage_unavailable|internal)"/g)];
+const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 
-test("every reason of a failure has words of its own", () => {
-  const reasons = new Set(FAILURES.map((match) => match[1]));
-  assert.ok(reasons.size >= 8, "the reasons were not found");
-  const unknown = endingOf({ status: "failed", reason: "unheard_of" });
-  for (const reason of reasons) {
-    assert.notEqual(endingOf({ status: "failed", reason }), unknown, reason);
+/** Every end that the protocol names, out of its table. */
+function ends() {
+  const table = protocol.split("### How a reply ends")[1].split("\n\n")[1];
+  const found = [];
+  let status = "";
+  for (const line of table.split("\n").slice(2)) {
+    const [, first, second] = line.split("|").map((cell) => cell.trim().replaceAll("`", ""));
+    status = first || status;
+    found.push({ status, reason: second });
+  }
+  return found;
+}
+
+// What can be done once there is text, and before; of a failure that may pass.
+const OFFERED = {
+  "completed/stop": ["", "retry"],
+  "completed/length": ["continue", "retry"],
+  "completed/content_filter": ["retry", "retry"],
+  "completed/tool_calls": ["retry", "retry"],
+  "stopped/deleted": ["", ""],
+  "failed/upstream_refused": ["retry", "retry"],
+};
+
+test("every end of the protocol has words of its own and offers what fits", () => {
+  assert.ok(ends().length >= 20, "the table was not found");
+  const said = new Set();
+  for (const end of ends()) {
+    const name = `${end.status}/${end.reason}`;
+    const words = endingOf(end);
+    const unknown = endingOf({ ...end, reason: "unheard_of" });
+    if (name !== "completed/stop") {
+      assert.ok(words, name);
+      assert.ok(words !== unknown || end.status === "stopped", name);
+      assert.ok(!said.has(words), `${name} says what another one says`);
+    } else assert.equal(words, "");
+    said.add(words);
+    const offered = [true, false].map((text) => remedyOf({ ...end, retryable: true }, text));
+    assert.deepEqual(offered, OFFERED[name] ?? ["continue", "retry"], name);
+    for (const remedy of offered) assert.ok(remedy === "" || REMEDIES[remedy], name);
   }
 });
 
-test("a reply that simply ended says nothing; an unknown reason is shown as its status", () => {
-  assert.equal(endingOf({ status: "completed", reason: "stop" }), "");
+test("an unknown reason is shown as its status, and so is an unknown status", () => {
   assert.equal(endingOf({ status: "interrupted", reason: "unheard_of" }), "Interrupted.");
+  assert.equal(remedyOf({ status: "interrupted", reason: "unheard_of" }, true), "continue");
+  assert.equal(endingOf({ status: "adrift", reason: "" }), "adrift");
+  assert.equal(remedyOf({ status: "adrift", reason: "" }, true), "");
 });
 
-test("a cut reply can be continued, an empty one only tried again", () => {
-  const lost = { status: "interrupted", reason: "worker_lost", retryable: true };
-  assert.equal(remedyOf(lost, true), "continue");
-  assert.equal(remedyOf(lost, false), "retry");
-  assert.equal(remedyOf({ status: "completed", reason: "length" }, true), "continue");
-  assert.equal(remedyOf({ status: "completed", reason: "stop" }, true), "");
-  assert.equal(remedyOf({ status: "failed", reason: "upstream_refused", retryable: false }, true), "retry");
+test("a failure that would come again is asked anew, not continued", () => {
+  const failed = { status: "failed", reason: "upstream_error" };
+  assert.equal(remedyOf({ ...failed, retryable: true }, true), "continue");
+  assert.equal(remedyOf({ ...failed, retryable: false }, true), "retry");
+});
+
+test("every outcome has a name", () => {
+  assert.equal(outcomeOf({ status: "completed", reason: "stop" }), "Completed");
+  assert.equal(outcomeOf({ status: "running", reason: "" }), "In progress");
+  assert.equal(outcomeOf({ status: "stopped", reason: "user" }), "Stopped.");
+});
+
+test("a reply that cannot be followed says so, and whether the server has it", () => {
+  assert.equal(lossOf({ state: "open", accepted: true }), "");
+  assert.equal(lossOf({ state: "connecting", accepted: false }), "");
+  assert.match(lossOf({ state: "reconnecting", accepted: true }), /goes on/);
+  assert.match(lossOf({ state: "offline", accepted: false }), /not reached/);
+  assert.match(lossOf({ state: "lost", accepted: true }), /lost/);
+  assert.ok(REMEDIES.reconnect);
 });
 
 test("the state of the connection comes before the state of the reply", () => {
@@ -42,9 +90,4 @@ test("the state of the connection comes before the state of the reply", () => {
   assert.match(progressOf({ state: "reconnecting", accepted: false }, reply), /Not sent yet/);
   assert.match(progressOf({ state: "open", accepted: true }, { ...reply, phase: "recovering" }), /Recovering/);
   assert.equal(progressOf({ state: "open", accepted: true }, { ...reply, phase: "streaming" }), "");
-});
-
-test("figures are said as far as they are known", () => {
-  assert.equal(figuresOf({ usage: null, durationMs: null }), "");
-  assert.equal(figuresOf({ usage: { output_tokens: 12 }, durationMs: 3210 }), "12 tokens · 3.2 s");
 });

@@ -1,55 +1,59 @@
-// One message on the page.
+// What a model says, on the page: growing, then with its end and what one can do with it.
 
-import { ICONS, icon, make } from "./dom.js";
+import { ReplyActions, button } from "./actions.js";
+import { ICONS, make } from "./dom.js";
+import { gettext } from "./i18n.js";
 import { MarkdownView } from "./markdown.js";
 import { reasoningOf, textOf } from "./reply.js";
 import { ThinkingClock } from "./thinking.js";
-import { endingOf, figuresOf, remedyOf } from "./words.js";
+import { REMEDIES, endingOf, lossOf, remedyOf } from "./words.js";
 
-/** What a person said: shown as it was written. */
-export class Question {
-  constructor(message) {
-    const text = make("div", { className: "question-text", dir: "auto" });
-    text.textContent = message.content;
-    this.element = make(
-      "article",
-      { className: "message question", data: { message: message.id }, aria: { label: "You" } },
-      text,
-    );
-  }
-}
+const PATIENCE_MS = 1500;
+const SIGNS = { continue: ICONS.onward, retry: ICONS.again, reconnect: ICONS.again };
+const DEEDS = { continue: "continue", retry: "regenerate", reconnect: "reconnect" };
 
-/** What a model says, growing. */
 export class ReplyBubble {
   #text = make("div", { className: "reply-text markdown", dir: "auto" });
   #view = new MarkdownView(this.#text);
   #reasoning = null;
   #caret = make("span", { className: "caret", aria: { hidden: "true" } });
-  #notice = make("p", { className: "notice", hidden: true });
-  #actions = make("div", { className: "actions", hidden: true });
-  #drawn = null;
+  #words = make("span");
+  #remedy = make("span", { className: "remedy" });
+  #notice = make("div", { className: "notice", hidden: true }, this.#words, this.#remedy);
+  #actions;
   #frame = 0;
+  #loss = "";
+  #lost = "";
+  #patience = 0;
 
   /**
    * @param {import("./reply.js").Reply} reply drawn at once: a known text is never shown blank
-   * @param {{nameOf: (model: string) => string, onAction: (action: string, reply: object) => void,
-   *   onDrawn: () => void}} page
+   * @param {import("./actions.js").Page} page
    */
   constructor(reply, page) {
     this.page = page;
     this.isLast = true;
     this.reply = reply;
     this.author = make("p", { className: "author" });
+    this.#actions = new ReplyActions(() => this.reply, page);
     this.element = make(
       "article",
-      { className: "message reply", data: { message: reply.id }, aria: { label: "Reply" } },
+      {
+        className: "message reply",
+        data: { message: reply.id },
+        aria: { label: gettext("Reply") },
+      },
       this.author,
       this.#text,
       this.#caret,
       this.#notice,
-      this.#actions,
+      this.#actions.element,
     );
     this.draw();
+  }
+
+  get branches() {
+    return this.#actions.branches;
   }
 
   /** Take a new state; it is drawn with the next frame. */
@@ -61,11 +65,25 @@ export class ReplyBubble {
     this.#frame = soon(() => this.draw());
   }
 
-  /** Whether this is the message that one may act on. */
+  /** Whether this is the message that one may go on from. */
   setLast(isLast) {
     if (this.isLast === isLast) return;
     this.isLast = isLast;
     this.draw();
+  }
+
+  /** Take how the reply is followed; a loss is said once it has lasted. */
+  setConnection(connection) {
+    const loss = lossOf(connection);
+    if (loss === this.#lost) return;
+    this.#lost = loss;
+    clearTimeout(this.#patience);
+    const draw = () => {
+      this.#loss = loss;
+      this.draw();
+    };
+    if (loss && !this.#loss) this.#patience = setTimeout(draw, PATIENCE_MS);
+    else if (loss !== this.#loss) draw();
   }
 
   draw() {
@@ -81,8 +99,9 @@ export class ReplyBubble {
     dataset.phase = running ? reply.phase : "";
     this.author.textContent = this.page.nameOf(reply.model);
     this.#caret.hidden = !running;
-    if (!running) this.#drawEnd(reply, text);
-    else this.#notice.hidden = this.#actions.hidden = true;
+    if (running) this.#say(this.#loss, this.#loss ? "reconnect" : "");
+    else this.#drawEnd(reply, text !== "");
+    this.#actions.element.hidden = running;
     this.page.onDrawn();
   }
 
@@ -112,49 +131,22 @@ export class ReplyBubble {
     return { details, summary, body, clock: new ThinkingClock() };
   }
 
-  #drawEnd(reply, text) {
+  #drawEnd(reply, hasText) {
     this.#view.finish();
-    const figures = figuresOf(reply);
-    const { status, reason, retryable } = reply;
-    const state = [status, reason, retryable, this.isLast, text !== "", figures].join("/");
-    if (this.#drawn === state) {
-      this.#notice.hidden = !this.#notice.textContent;
-      this.#actions.hidden = false;
-      return;
-    }
-    this.#drawn = state;
-    const ending = endingOf(reply) || (text ? "" : "The reply is empty.");
-    this.#notice.textContent = ending;
-    this.#notice.hidden = !ending;
-    this.#actions.hidden = false;
-    this.#actions.replaceChildren(...this.#buttons(reply, text));
-    if (figures) this.#actions.append(make("span", { className: "figures" }, figures));
+    const remedy = remedyOf(reply, hasText);
+    const offered = remedy === "continue" && !this.isLast ? "" : remedy;
+    this.#say(endingOf(reply) || (hasText ? "" : gettext("The reply is empty.")), offered);
+    this.#actions.show(reply, { hasText, retries: offered === "retry" });
   }
 
-  #buttons(reply, text) {
-    const buttons = [];
-    const remedy = this.isLast ? remedyOf(reply, text !== "") : "";
-    if (remedy === "continue") buttons.push(this.#button("continue", "Continue", ICONS.onward));
-    if (text) buttons.push(this.#copyButton());
-    if (this.isLast) {
-      const label = remedy === "retry" ? "Try again" : "Regenerate";
-      buttons.push(this.#button("regenerate", label, ICONS.again));
-    }
-    return buttons;
-  }
-
-  #button(action, label, path) {
-    const onclick = () => this.page.onAction(action, this.reply);
-    return make("button", { type: "button", className: "action", onclick }, icon(path), label);
-  }
-
-  #copyButton() {
-    const button = this.#button("copy", "Copy", ICONS.copy);
-    button.onclick = async () => {
-      await navigator.clipboard?.writeText(textOf(this.reply));
-      button.replaceChildren(icon(ICONS.done), "Copied");
-      setTimeout(() => button.replaceChildren(icon(ICONS.copy), "Copy"), 1500);
-    };
-    return button;
+  /** Say something below the text, with what one can do about it. */
+  #say(words, remedy) {
+    this.#notice.hidden = !words;
+    if (this.#words.textContent !== words) this.#words.textContent = words;
+    if (this.#remedy.dataset.offered === remedy) return;
+    this.#remedy.dataset.offered = remedy;
+    const act = () => this.page.onAction(DEEDS[remedy], this.reply);
+    const offered = remedy ? [button(REMEDIES[remedy], SIGNS[remedy], act)] : [];
+    this.#remedy.replaceChildren(...offered);
   }
 }

@@ -2,19 +2,25 @@
 
 import { again } from "./again.js";
 import { ask, readMessage, request } from "./api.js";
+import { askPerson } from "./dialog.js";
 import { Refused, follow } from "./events.js";
+import { gettext, interpolate, ngettext } from "./i18n.js";
 import { newId } from "./ids.js";
-import { pendingReply, reopened } from "./reply.js";
+import { latestWins } from "./latest.js";
+import { reopened, replyFrom } from "./reply.js";
 import { Transcript } from "./transcript.js";
-import { branchTo } from "./tree.js";
+import { Tree, withFollowers } from "./tree.js";
 
 export class OpenConversation {
   #page;
   #follower = null;
   #follows = 0;
+  #choices = 0;
   #connection = { state: "closed", accepted: true };
   #wantsStop = false;
   #leaving = false;
+  #tree = new Tree();
+  #head = latestWins((head) => this.#change({ head }));
 
   /**
    * @param {string} id
@@ -32,8 +38,10 @@ export class OpenConversation {
     this.#page = page;
     this.transcript = new Transcript({
       nameOf: page.nameOf,
+      models: page.models,
       onDrawn: () => page.onDrawn(this),
-      onAction: (action, reply) => this.#act(action, reply),
+      onTrouble: (error) => page.onTrouble(this, error),
+      onAction: (action, message, detail) => this.#act(action, message, detail),
     });
   }
 
@@ -53,7 +61,7 @@ export class OpenConversation {
   async refresh() {
     this.#leaving = false;
     if (this.isNew || this.isRunning) return;
-    const follows = this.#follows;
+    const [follows, choices] = [this.#follows, this.#choices];
     const [conversation, { messages, revision }] = await again(() => {
       const path = `/api/conversations/${this.id}`;
       return Promise.all([ask(path), ask(`${path}/messages`)]);
@@ -64,26 +72,32 @@ export class OpenConversation {
     this.revision = Math.min(conversation.revision, revision);
     this.model = conversation.model;
     this.title = conversation.title;
-    const branch = branchTo(messages, conversation.head);
-    this.transcript.show(branch);
-    const running = branch.find((message) => message.status === "running");
-    if (running) this.#follow(this.transcript.reply(running.id).reply);
+    // Nor is a branch known there that was chosen since.
+    const chosen = this.#head.wanted ?? (this.#choices !== choices ? this.#tree.head : null);
+    this.#tree.take(messages, chosen ?? conversation.head);
+    this.#show();
+    const running = messages.find((message) => message.status === "running");
+    if (running) this.#follow(this.transcript.of(running.id)?.reply ?? replyFrom(running));
   }
 
   /** Ask; the question and the waiting reply are shown at once. */
   send(content, model) {
-    const [id, replyId] = [newId(), newId()];
-    this.transcript.addQuestion({ id, content });
-    this.#follow(this.#added(pendingReply(replyId, { model })), {
-      prepare: () => this.#create(model),
+    const parent = this.#tree.branch.at(-1)?.id ?? null;
+    this.#ask(content, {
       path: `/api/conversations/${this.id}/messages`,
-      body: { id, reply_id: replyId, content, model },
-      onRefused: () => {
-        this.transcript.remove(replyId);
-        this.transcript.remove(id);
-        this.#page.onNotSent(this, content);
-      },
+      parent,
+      model,
+      body: parent ? { parent_id: parent } : {},
+      prepare: () => this.#create(model),
+      onRefused: () => this.#page.onNotSent(this, content),
     });
+  }
+
+  /** Open the editor of the last question that is shown; false where there is none. */
+  editLast() {
+    const last = this.transcript.all.findLast((bubble) => bubble.edit);
+    last?.edit();
+    return last !== undefined;
   }
 
   /** End the reply that is being written. */
@@ -105,6 +119,7 @@ export class OpenConversation {
   leave() {
     this.#leaving = true;
     if (!this.#follower || !this.#follower.accepted) return;
+    this.#tree.note(this.#follower.reply);
     this.#follower.close();
     this.#follower = null;
   }
@@ -117,37 +132,118 @@ export class OpenConversation {
     this.#follower?.sleep();
   }
 
-  #act(action, reply) {
-    if (this.isRunning) return;
-    if (action === "continue") this.#continue(reply);
-    else this.#regenerate(reply);
+  #act(action, message, detail) {
+    if (action === "reconnect") return this.#reconnect();
+    if (action === "choose") return this.#choose(message, detail);
+    if (this.isRunning) return this.#page.onBusy(this);
+    if (action === "continue") this.#continue(message);
+    else if (action === "edit") this.#edit(message, detail);
+    else if (action === "delete") this.#delete(message);
+    else this.#regenerate(message, detail ?? this.#page.chosenModel());
+  }
+
+  #reconnect() {
+    if (this.isRunning) this.#follower.wake();
+    else this.refresh().catch((error) => this.#page.onTrouble(this, error));
+  }
+
+  /** Show another version of a message, here at once and wherever this conversation is opened. */
+  async #choose(message, { id, step }) {
+    this.#choices += 1;
+    this.#page.steady(this, this.transcript.of(message.id).element, () => {
+      this.#tree.choose(id);
+      this.#show();
+      const shown = this.transcript.of(id);
+      shown.branches.focus(step);
+      return shown.element;
+    });
+    try {
+      await this.#head.keep(this.#tree.head);
+    } catch (error) {
+      this.#page.onTrouble(this, error);
+    }
   }
 
   #continue(reply) {
     this.#follow(reopened(reply), {
       path: `/api/messages/${reply.id}/continue`,
       body: { after: reply.cursor },
-      onRefused: () => this.transcript.reply(reply.id).update(reply),
+      onRefused: () => this.transcript.of(reply.id)?.update(reply),
     });
   }
 
-  #regenerate(reply) {
-    const replyId = newId();
-    const model = this.#page.chosenModel();
-    this.transcript.remove(reply.id);
-    this.#follow(this.#added(pendingReply(replyId, { model })), {
+  #edit(question, content) {
+    const files = (question.parts ?? []).map(({ attachment }) => attachment?.id).filter(Boolean);
+    this.#ask(content, {
+      path: `/api/messages/${question.id}/edit`,
+      parent: question.parent_id,
+      model: this.#page.chosenModel(),
+      body: files.length ? { attachments: files } : {},
+      onRefused: () => this.transcript.of(question.id)?.edit(content),
+    });
+  }
+
+  #regenerate(reply, model) {
+    const id = newId();
+    const question = this.#tree.messages.find((message) => message.id === reply.id)?.parent_id;
+    this.#start([newReply(id, question, model)], {
       path: `/api/messages/${reply.id}/regenerate`,
-      body: { reply_id: replyId, model },
+      body: { reply_id: id, model },
+    });
+  }
+
+  async #delete(message) {
+    const following = withFollowers(this.#tree.messages, message.id).length - 1;
+    const more = ngettext(
+      "%s message that follows it is deleted, too.",
+      "%s messages that follow it are deleted, too.",
+      following,
+    );
+    const answer = await askPerson({
+      title: gettext("Delete this message?"),
+      text: following ? interpolate(more, [following]) : "",
+      confirm: gettext("Delete"),
+      danger: true,
+    });
+    if (answer === null) return;
+    try {
+      await again(() => ask(`/api/messages/${message.id}`, { method: "DELETE" }), { attempts: 3 });
+    } catch (error) {
+      // What is gone already, maybe by an attempt of ours that was not answered, is what we want.
+      if (error.status !== 404) return this.#page.onTrouble(this, error);
+    }
+    await this.refresh().catch((error) => this.#page.onTrouble(this, error));
+  }
+
+  /** Put a question, in its place in the tree. */
+  #ask(content, { parent, model, body, ...start }) {
+    const [id, replyId] = [newId(), newId()];
+    this.#start([newQuestion(id, parent, content), newReply(replyId, id, model)], {
+      body: { id, reply_id: replyId, content, model, ...body },
+      ...start,
+    });
+  }
+
+  /** Show what is about to be, and bring it to the server; what it refuses is taken back. */
+  #start(added, { onRefused = () => {}, ...start }) {
+    const takeBack = this.#tree.add(...added);
+    this.#follow(replyFrom(added.at(-1)), {
+      ...start,
       onRefused: () => {
-        this.transcript.remove(replyId);
-        this.transcript.addReply(reply);
+        takeBack();
+        this.#show();
+        onRefused();
       },
     });
   }
 
-  #added(reply) {
-    this.transcript.addReply(reply);
-    return reply;
+  #show() {
+    this.transcript.show(this.#tree, this.reply);
+  }
+
+  async #change(changes) {
+    const path = `/api/conversations/${this.id}`;
+    await again(() => ask(path, { method: "PATCH", body: changes }), { attempts: 3 });
   }
 
   async #create(model) {
@@ -161,8 +257,6 @@ export class OpenConversation {
   #follow(reply, start = null) {
     this.#follows += 1;
     this.#wantsStop = false;
-    const bubble = this.transcript.reply(reply.id);
-    bubble.update(reply);
     this.#follower = follow({
       reply,
       start,
@@ -172,19 +266,22 @@ export class OpenConversation {
       isOnline: () => navigator.onLine,
       heartbeatSeconds: this.#page.heartbeatSeconds(),
       onReply: (state) => {
-        bubble.update(state);
+        this.transcript.of(reply.id)?.update(state);
         this.#page.onChange(this);
       },
-      onConnection: (connection) => this.#connected(connection),
+      onConnection: (connection) => this.#connected(connection, reply.id),
       onEnd: (end) => this.#ended(end, start),
     });
+    this.#show();
+    this.transcript.of(reply.id)?.update(reply);
     this.#page.onChange(this);
     if (start) this.#page.onStarted(this);
   }
 
-  #connected(connection) {
+  #connected(connection, replyId) {
     const taken = connection.accepted && !this.#connection.accepted;
     this.#connection = connection;
+    this.transcript.of(replyId)?.setConnection(connection);
     this.#page.onChange(this);
     if (!taken) return;
     this.#page.onAccepted(this);
@@ -196,15 +293,34 @@ export class OpenConversation {
   #ended({ outcome, reply, error }, start) {
     this.#follower = null;
     this.#connection = { state: "closed", accepted: true };
+    this.#tree.note(reply);
     if (outcome === "settled") this.#page.onSettled(this, reply);
-    else if (outcome === "gone") this.#page.onGone(this);
-    else {
+    else if (outcome !== "gone") {
       start?.onRefused();
       this.#page.onTrouble(this, new Refused(error.status, error));
     }
     this.#page.onChange(this);
-    if (outcome !== "gone" && !this.#leaving) {
-      this.refresh().catch((failure) => this.#page.onTrouble(this, failure));
+    if (outcome === "refused" && !start) {
+      this.transcript.of(reply.id)?.setConnection({ state: "lost", accepted: true });
+    } else if (!this.#leaving) this.#refreshAfterEnd();
+  }
+
+  async #refreshAfterEnd() {
+    try {
+      await this.refresh();
+    } catch (error) {
+      if (error.status === 404) this.#page.onGone(this);
+      else this.#page.onTrouble(this, error);
     }
   }
+}
+
+/** A question that the server does not have yet, in the words of the wire. */
+function newQuestion(id, parent, content) {
+  return { id, parent_id: parent, role: "user", content, status: "completed" };
+}
+
+/** A reply that the server has not begun yet. */
+function newReply(id, question, model) {
+  return { id, parent_id: question, role: "assistant", parts: [], status: "running", model };
 }

@@ -17,6 +17,7 @@ import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { showShortcuts } from "./shortcuts.js";
 import { StatusLine } from "./status.js";
+import { toast } from "./toast.js";
 import { placeTopMenu } from "./topmenu.js";
 import { announcementOf, progressOf, refusalOf } from "./words.js";
 
@@ -54,15 +55,21 @@ placeTopMenu({
 /** What a conversation tells the page; most of it matters only while it is the one shown. */
 const reports = {
   nameOf: (model) => picker.nameOf(model),
+  models: () => picker.models,
   chosenModel: () => picker.value,
   heartbeatSeconds: () => heartbeatSeconds,
   transport: () => live.transport,
   onDrawn: (one) => one === current && scroll.follow(),
+  steady: (one, element, change) => (one === current ? scroll.steady(element, change) : change()),
+  onBusy: () => toast(gettext("A reply is being written. Wait for its end, or stop it first.")),
   onChange: (one) => one === current && drawState(),
   onStarted(one) {
     status.calm();
     status.announce(gettext("The reply begins."));
-    if (one === current) scroll.toEnd();
+    if (one !== current) return;
+    scroll.toEnd();
+    // The button that was pressed is gone.
+    if (document.activeElement === document.body) invite();
   },
   onAccepted() {
     live.meet();

@@ -5,6 +5,7 @@ import { byId, make } from "./dom.js";
 export class ModelPicker {
   #select = byId("model");
   #names = new Map();
+  #models = [];
   #default = "";
 
   /** @param {{onChange: (model: string) => void}} page */
@@ -14,12 +15,18 @@ export class ModelPicker {
 
   /** Offer these models. */
   offer(models) {
+    this.#models = models;
     this.#names = new Map(models.map(({ id, name }) => [id, name]));
     this.#default = (models.find((model) => model.default) ?? models[0])?.id ?? "";
     const options = models.map(({ id, name }) => make("option", { value: id }, name));
     this.#select.replaceChildren(...options);
     this.#select.value = this.#default;
     this.#select.disabled = models.length < 2;
+  }
+
+  /** What there is to choose from. */
+  get models() {
+    return this.#models;
   }
 
   get value() {

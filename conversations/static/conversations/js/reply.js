@@ -12,7 +12,12 @@ import { START, advance, codePoints, compareCursors, endOf } from "./cursor.js";
  * @property {boolean} retryable
  * @property {object | null} usage
  * @property {string} model
- * @property {number | null} durationMs known once the settled message was read
+ * @property {string} provider
+ * @property {number | null} firstTokenMs these are known once the settled message was read
+ * @property {number | null} durationMs
+ * @property {string | null} createdAt
+ * @property {number} rating what its reader thinks of it: 1, -1, or 0 for nothing
+ * @property {string} comment
  * @property {string} phase of a running reply: waiting, streaming or recovering
  */
 
@@ -27,7 +32,12 @@ export function pendingReply(id, fields = {}) {
     retryable: false,
     usage: null,
     model: "",
+    provider: "",
+    firstTokenMs: null,
     durationMs: null,
+    createdAt: null,
+    rating: 0,
+    comment: "",
     phase: "waiting",
     ...fields,
   };
@@ -46,7 +56,12 @@ export function replyFrom(message) {
     retryable: Boolean(message.retryable),
     usage: message.usage ?? null,
     model: message.model ?? "",
+    provider: message.provider ?? "",
+    firstTokenMs: message.first_token_ms ?? null,
     durationMs: message.duration_ms ?? null,
+    createdAt: message.created_at ?? null,
+    rating: message.rating ?? 0,
+    comment: message.comment ?? "",
     phase: parts.length ? "streaming" : "waiting",
   });
 }
@@ -58,6 +73,11 @@ export function replyFrom(message) {
 export function adopt(reply, message) {
   const stored = replyFrom(message);
   return compareCursors(stored.cursor, reply.cursor) >= 0 ? stored : reply;
+}
+
+/** What changes in a message while its reply is written, in the words of the wire. */
+export function asMessage({ parts, cursor, status, reason, retryable, usage, model }) {
+  return { parts, cursor, status, reason, retryable, usage, model };
 }
 
 /** The same reply, on its way again. */

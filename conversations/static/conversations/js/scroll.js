@@ -37,6 +37,18 @@ export class PoliteScroll {
     this.follow();
   }
 
+  /**
+   * Change what is shown while one thing stays where it is on the screen.
+   * @param {HTMLElement} element
+   * @param {() => HTMLElement} change returns what stands in its place
+   */
+  steady(element, change) {
+    const before = element.getBoundingClientRect().top;
+    this.#pinned = false;
+    this.#viewport.scrollTop += change().getBoundingClientRect().top - before;
+    this.#look();
+  }
+
   #look() {
     this.#pinned = this.#distance() < NEAR_PX;
     this.#show();

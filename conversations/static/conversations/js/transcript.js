@@ -1,13 +1,15 @@
 // The messages of one conversation, kept by their ids: what is shown is never built anew.
 
-import { Question, ReplyBubble } from "./bubble.js";
+import { ReplyBubble } from "./bubble.js";
 import { make } from "./dom.js";
+import { Question } from "./question.js";
 import { adopt, replyFrom } from "./reply.js";
+import { versionsOf } from "./tree.js";
 
 export class Transcript {
   #bubbles = new Map();
 
-  /** @param {object} page see `ReplyBubble` */
+  /** @param {import("./actions.js").Page} page */
   constructor(page) {
     this.page = page;
     this.element = make("div", { className: "messages" });
@@ -17,34 +19,29 @@ export class Transcript {
     return this.#bubbles.size === 0;
   }
 
-  /** Show this branch: keep what is there, add what is new, take away what is not in it. */
-  show(branch) {
+  /**
+   * Show the branch of a tree: keep what is there, add what is new, take away what is not in it.
+   * @param {import("./tree.js").Tree} tree
+   * @param {import("./reply.js").Reply} [live] the state of the reply that is being followed
+   */
+  show({ branch, messages }, live) {
     const ids = new Set(branch.map((message) => message.id));
-    for (const id of this.#bubbles.keys()) if (!ids.has(id)) this.remove(id);
+    for (const [id, bubble] of this.#bubbles) {
+      if (ids.has(id)) continue;
+      bubble.element.remove();
+      this.#bubbles.delete(id);
+    }
+    const versions = versionsOf(messages);
     let before = null;
     for (const message of branch) {
-      const bubble = this.#shown(message);
+      const bubble = this.#shown(message, live?.id === message.id ? live : null);
+      bubble.branches.show(message.id, versions.get(message.id));
       const place = before ? before.nextSibling : this.element.firstChild;
       if (bubble.element !== place) this.element.insertBefore(bubble.element, place);
       before = bubble.element;
     }
-    this.#markLast();
-  }
-
-  /** Add a question below the others. */
-  addQuestion(question) {
-    this.#append(question.id, new Question(question));
-  }
-
-  /** Add a reply below the others, with the text that is known. */
-  addReply(reply) {
-    this.#append(reply.id, new ReplyBubble(reply, this.page));
-  }
-
-  remove(id) {
-    this.#bubbles.get(id)?.element.remove();
-    this.#bubbles.delete(id);
-    this.#markLast();
+    const { last } = this;
+    for (const bubble of this.#bubbles.values()) bubble.setLast?.(bubble === last);
   }
 
   /** Draw every reply again: something that all of them show is known now. */
@@ -52,39 +49,34 @@ export class Transcript {
     for (const bubble of this.#bubbles.values()) bubble.draw?.();
   }
 
-  /** The bubble of a reply. */
-  reply(id) {
+  /** The bubble of a message; undefined where it is not in the branch that is shown. */
+  of(id) {
     return this.#bubbles.get(id);
   }
 
   /** The last bubble; undefined where there is none. */
   get last() {
-    return [...this.#bubbles.values()].at(-1);
+    return this.all.at(-1);
   }
 
-  /** The bubble of a stored message, brought up to date. */
-  #shown(message) {
+  /** The bubbles from the first to the last. */
+  get all() {
+    const shown = [...this.element.children].map(({ dataset }) => this.of(dataset.message));
+    return shown.filter(Boolean);
+  }
+
+  /** The bubble of a message, brought up to date; a followed reply is ahead of what is stored. */
+  #shown(message, live) {
     const isReply = message.role === "assistant";
     const known = this.#bubbles.get(message.id);
     if (known) {
-      if (isReply) known.update(adopt(known.reply, message));
+      if (isReply && !live) known.update(adopt(known.reply, message));
       return known;
     }
     const bubble = isReply
-      ? new ReplyBubble(replyFrom(message), this.page)
-      : new Question(message);
+      ? new ReplyBubble(live ?? replyFrom(message), this.page)
+      : new Question(message, this.page);
     this.#bubbles.set(message.id, bubble);
     return bubble;
-  }
-
-  #append(id, bubble) {
-    this.#bubbles.set(id, bubble);
-    this.element.append(bubble.element);
-    this.#markLast();
-  }
-
-  #markLast() {
-    const { last } = this;
-    for (const bubble of this.#bubbles.values()) bubble.setLast?.(bubble === last);
   }
 }

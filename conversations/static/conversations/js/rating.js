@@ -1,0 +1,75 @@
+// What a reader thinks of a reply: thumbs up or down, and a line about it.
+
+import { again } from "./again.js";
+import { ask } from "./api.js";
+import { askPerson } from "./dialog.js";
+import { icon, make } from "./dom.js";
+import { gettext } from "./i18n.js";
+
+const THUMB =
+  "M7 10.5V20H4v-9.5zM7 10.5L11 3a2 2 0 0 1 2 2v4.5h5a1.6 1.6 0 0 1 1.6 1.9l-1.3 7.2" +
+  "A1.7 1.7 0 0 1 16.6 20H7";
+
+export class Rating {
+  #id;
+  #given = { rating: 0, comment: "" };
+  #thumbs;
+  #remark;
+
+  /** @param {{id: string, onTrouble: (error: Error) => void}} options `id` is the reply's */
+  constructor({ id, onTrouble }) {
+    this.#id = id;
+    this.onTrouble = onTrouble;
+    this.#thumbs = {
+      1: this.#thumb(1, gettext("Good reply"), "action thumb"),
+      [-1]: this.#thumb(-1, gettext("Bad reply"), "action thumb thumb-down"),
+    };
+    this.#remark = make(
+      "button",
+      { type: "button", className: "action", hidden: true, onclick: () => this.#comment() },
+      gettext("Comment"),
+    );
+    this.elements = [this.#thumbs[1], this.#thumbs[-1], this.#remark];
+  }
+
+  /** Show what is stored. */
+  show({ rating, comment }) {
+    this.#given = { rating, comment };
+    for (const [value, button] of Object.entries(this.#thumbs)) {
+      button.setAttribute("aria-pressed", String(Number(value) === rating));
+    }
+    this.#remark.hidden = rating === 0;
+    this.#remark.textContent = comment ? gettext("Edit the comment") : gettext("Comment");
+  }
+
+  #thumb(value, label, className) {
+    const onclick = () => this.#give({ rating: this.#given.rating === value ? 0 : value });
+    return make(
+      "button",
+      { type: "button", className, title: label, aria: { label, pressed: "false" }, onclick },
+      icon(THUMB),
+    );
+  }
+
+  async #comment() {
+    const { rating, comment } = this.#given;
+    const said = await askPerson({
+      title: rating > 0 ? gettext("What was good about it?") : gettext("What was wrong with it?"),
+      confirm: gettext("Send"),
+      value: comment,
+    });
+    if (said !== null) await this.#give({ rating, comment: said.trim() });
+  }
+
+  async #give(body) {
+    const before = this.#given;
+    this.show({ ...before, ...body });
+    try {
+      const path = `/api/messages/${this.#id}/feedback`;
+      this.show(await again(() => ask(path, { method: "POST", body }), { attempts: 3 }));
+    } catch (error) {
+      this.show(before);
+      this.onTrouble(error);
+    }
+  }
+}
