@@ -110,6 +110,8 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 90
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 BODY_BYTES = env.number("BODY_BYTES", 1_048_576)
+ATTACHMENT_BYTES = env.number("ATTACHMENT_BYTES", 20_971_520)
+FILE_UPLOAD_PERMISSIONS, FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o600, 0o700
 CSRF_FAILURE_VIEW = "conversations.errors.csrf_failure"
 TEST_RUNNER = "tests.runner.PytestRunner"
 
@@ -132,6 +134,7 @@ def _chat_providers() -> dict[str, Any]:
                 "base_url": base_url,
                 "api_key": env.text("OPENAI_API_KEY"),
                 "models": models,
+                "vision_models": env.words("OPENAI_VISION_MODELS"),
                 "user_agent": USER_AGENT,
             },
         }

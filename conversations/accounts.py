@@ -1,6 +1,7 @@
 """Who is asking: the session's user, or a guest, made at the first unsafe request."""
 
 from collections.abc import Sequence
+from copy import copy
 from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,12 +15,13 @@ from django.contrib.auth import (
     get_user_model,
     load_backend,
 )
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.http.request import split_domain_port, validate_host
 from django.shortcuts import resolve_url
 from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 from django.utils.http import is_same_domain
+from django.utils.translation import gettext as _
 from ninja.utils import check_csrf
 
 from conversations import conf, guests
@@ -54,6 +56,15 @@ def _covers(trusted: str, origin: str) -> bool:
     return given == scheme and is_same_domain(name, host.lstrip("*"))
 
 
+async def signed_in_with_form(request: HttpRequest) -> Any:
+    """Do as `signed_in` for a request that brings a file; its form is not read for the check."""
+    if request.content_type != "multipart/form-data":
+        raise UnsupportedType(_("Send multipart/form-data."))
+    headers_alone = copy(request)
+    headers_alone.POST = QueryDict()
+    return await _person(request, checked=headers_alone)
+
+
 async def signed_in(request: HttpRequest) -> Any:
     """Return the user of a request; make a guest where that is allowed.
 
@@ -68,10 +79,16 @@ async def signed_in(request: HttpRequest) -> Any:
         # Before the CSRF check, which would parse a form.
         if request.content_type not in ("", "application/json") and request.body:
             raise UnsupportedType
+    return await _person(request, checked=request)
+
+
+async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
+    """Return who asks; `checked` is the request as the CSRF check may read it."""
+    if request.method not in _SAFE:
         origin = request.headers.get("Origin")
         if origin is not None and not is_same_origin(origin, request.get_host()):
             raise BadOrigin
-        if check_csrf(request) is not None:
+        if check_csrf(checked) is not None:
             raise CsrfFailed
     user = await request.auser()
     if user.is_authenticated:

@@ -15,6 +15,7 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from conversations import (
+    attachments_api,
     conf,
     conversing,
     errors,
@@ -29,6 +30,7 @@ from conversations.exceptions import BadJson, UnsupportedType
 from conversations.providers import providers
 from conversations.requests import (
     CONTENT_CHARACTERS,
+    MOST_OF_A_MESSAGE,
     Continue,
     ContinueBody,
     Edit,
@@ -86,7 +88,7 @@ api = ChatAPI(
     parser=JsonParser(),
 )
 errors.install(api)
-for _part in (feedback, sharing_api, exports_api, sync_api):
+for _part in (attachments_api, feedback, sharing_api, exports_api, sync_api):
     api.add_router("", _part.router)
 
 
@@ -138,6 +140,8 @@ async def session(request: HttpRequest) -> dict[str, Any]:
             "starts_per_minute": limits.starts_per_minute,
             "message_characters": CONTENT_CHARACTERS,
             "body_bytes": conf.body_bytes(),
+            "attachment_bytes": conf.attachment_bytes(),
+            "attachments": MOST_OF_A_MESSAGE,
         },
         "guests": conf.guests_allowed(),
     }
@@ -153,7 +157,11 @@ async def models(request: HttpRequest) -> dict[str, Any]:
                 "id": model.id,
                 "name": model.name,
                 "provider": model.provider,
-                "capabilities": {"reasoning": model.reasons, "continues": model.continues},
+                "capabilities": {
+                    "reasoning": model.reasons,
+                    "continues": model.continues,
+                    "sees": model.sees,
+                },
                 "default": index == 0,
             }
             for index, model in enumerate(offered)

@@ -1,6 +1,7 @@
 """The Django app of the chat."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,3 +15,6 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import checks  # noqa: F401  registers the system checks
+        from conversations.attachments import remove_file_with
+
+        post_delete.connect(remove_file_with, sender=self.get_model("Attachment"))

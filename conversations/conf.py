@@ -35,6 +35,11 @@ def body_bytes() -> int:
     return int(getattr(settings, "BODY_BYTES", settings.DATA_UPLOAD_MAX_MEMORY_SIZE) or 2_621_440)
 
 
+def attachment_bytes() -> int:
+    """Return the size of the largest file that is taken: ATTACHMENT_BYTES."""
+    return int(getattr(settings, "ATTACHMENT_BYTES", 20 * 1024 * 1024))
+
+
 def chat_providers() -> dict[str, Any]:
     """Return the providers by alias, the default first: CHAT_PROVIDERS."""
     return dict(getattr(settings, "CHAT_PROVIDERS", {}))

@@ -1,17 +1,20 @@
-"""The limit on request bodies, before Django sees them."""
+"""The limits on request bodies, before Django sees them."""
 
 from typing import Any
 
 import msgspec
+from django.urls import Resolver404, resolve
 
 from conversations import conf
 from conversations.exceptions import TooLarge
 
 _SKIPPED_BYTES = 64 * 1024 * 1024  # read and thrown away, so that the client reads our answer
+_FORM_BYTES = 64 * 1024  # what a form has around its file
+_UPLOAD = "holdfast:api:upload_attachment"
 
 
 class BodyLimit:
-    """ASGI wrapper: answers 413 for a body over `BODY_BYTES`."""
+    """ASGI wrapper: answers 413 for a body over `BODY_BYTES`, an upload over `ATTACHMENT_BYTES`."""
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -20,6 +23,9 @@ class BodyLimit:
         """Serve, or refuse."""
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
+            return
+        if _is_upload(scope):
+            await self._pass(scope, receive, send)
             return
         taken: list[Any] = []
         size = 0
@@ -39,6 +45,27 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
+    async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve an upload, which goes on to Django's file on disk as it comes, or refuse it."""
+        size = 0
+        more = True
+
+        async def count() -> Any:
+            nonlocal size, more
+            message = await receive()
+            size += len(message.get("body", b""))
+            more = message.get("more_body", False)
+            # Django throws away what it has when the client is gone, and answers nothing.
+            return {"type": "http.disconnect"} if self._is_too_large(size) else message
+
+        await self._app(scope, count, send)
+        if self._is_too_large(size):
+            await self._refuse(receive, send, size, more=more)
+
+    @staticmethod
+    def _is_too_large(size: int) -> bool:
+        return size > conf.attachment_bytes() + _FORM_BYTES
+
     async def _refuse(self, receive: Any, send: Any, size: int, *, more: bool) -> None:
         while more and size < _SKIPPED_BYTES:
             message = await receive()
@@ -50,3 +77,14 @@ class BodyLimit:
         headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
         await send({"type": "http.response.start", "status": 413, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+
+def _is_upload(scope: Any) -> bool:
+    kind = dict(scope["headers"]).get(b"content-type", b"")
+    if not kind.startswith(b"multipart/form-data"):
+        return False
+    try:
+        found = resolve(str(scope["path"]).removeprefix(scope.get("root_path", "")))
+    except Resolver404:
+        return False
+    return found.view_name == _UPLOAD

@@ -198,8 +198,13 @@ class Message(models.Model):
         return f"{self.role}: {self.content[:60]}"
 
     def stored_parts(self) -> list[StoredPart]:
-        """Return the parts as the journal knows them."""
-        return [StoredPart(part["kind"], part["text"]) for part in self.parts]
+        """Return the parts as the journal knows them; files are none of them."""
+        return [StoredPart(part["kind"], part["text"]) for part in self.parts if "text" in part]
+
+    @property
+    def has_attachments(self) -> bool:
+        """Whether files belong to it."""
+        return any(part["kind"] == "attachment" for part in self.parts)
 
     def take_parts(self, parts: Iterable[StoredPart]) -> None:
         """Set the parts and what follows from them."""

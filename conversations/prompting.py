@@ -1,12 +1,12 @@
 """From a conversation to what a model is asked, within its room for tokens. Pure."""
 
-import math
-import string
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Literal, cast
 
+from conversations.enclosures import IMAGE_TOKENS, Enclosed, Enclosure, enclose
 from conversations.providers.types import Model, Prompt, PromptMessage
+from conversations.tokens import estimate_tokens
 
 MESSAGE_TOKENS = 8
 """What a message costs beside its text: role and marks of the chat template."""
@@ -19,7 +19,8 @@ CONTINUE = (
 
 _REPLY_SHARE = 4  # a quarter of the context is kept for the reply where nobody says how long
 _REPLY_TOKENS = 4096
-_LETTERS = (string.ascii_letters + " ").encode()
+_FILES_SHARE = 2
+_NOTHING = Enclosed()
 
 Turn = list[PromptMessage]
 
@@ -28,6 +29,7 @@ def build(
     history: Iterable[tuple[str, str]],
     *,
     model: Model,
+    enclosed: Mapping[int, Sequence[Enclosure]] | None = None,
     system_prompt: str = "",
     continued: str | None = None,
     temperature: float | None = None,
@@ -41,15 +43,22 @@ def build(
 
     Args:
         history: pairs of role and text from the root to the last question.
+        enclosed: files of messages, by their places in the history. Together they get at most half
+            of the room, so that what was read is still there some questions later.
         continued: text of the reply to go on from; empty or None asks anew.
     """
-    messages = [_message(role, text) for role, text in history if text]
+    said = list(history)
     head = [_message("system", system_prompt)] if system_prompt else []
-    head += [message for message in messages if message.role == "system"]
-    turns = _turns(message for message in messages if message.role != "system")
+    head += [_message(role, text) for role, text in said if role == "system" and text]
+    room = model.context_tokens - _reply_room(model, max_output_tokens) - _cost(head)
+    files = enclose(enclosed or {}, room_tokens=room // _FILES_SHARE, sees=model.sees)
+    turns = _turns(
+        _message(role, text, files.get(place, _NOTHING))
+        for place, (role, text) in enumerate(said)
+        if role != "system" and (text or place in files)
+    )
     if continued:
         turns[-1:] = [(turns[-1] if turns else []) + _continuation(continued, model)]
-    room = model.context_tokens - _reply_room(model, max_output_tokens) - _cost(head)
     return Prompt(
         model=model.upstream_name,
         messages=tuple(_joined(head + _newest(turns, room))),
@@ -58,23 +67,17 @@ def build(
     )
 
 
-def estimate_tokens(text: str) -> int:
-    """Estimate how many tokens a text is, rather too many than too few.
-
-    Three ASCII letters or spaces count as one token, each other ASCII character as one, and three
-    bytes of other scripts as two. Measured with the vocabulary of SmolLM2, a small one: English
-    prose has 4.5 letters to a token, digits and code about one character, Russian 1.3 characters,
-    Chinese half a character.
-    """
-    encoded = text.encode("utf-8", "surrogatepass")
-    plain = text.encode("ascii", "ignore")
-    marks = len(plain.translate(None, _LETTERS))
-    return math.ceil((len(plain) - marks) / 3 + marks + (len(encoded) - len(plain)) * 2 / 3)
-
-
-def _message(role: str, text: str) -> PromptMessage:
+def _message(role: str, text: str, files: Enclosed = _NOTHING) -> PromptMessage:
     assert role in ("system", "user", "assistant")
-    return PromptMessage(role=cast("Literal['system', 'user', 'assistant']", role), content=text)
+    return PromptMessage(
+        role=cast("Literal['system', 'user', 'assistant']", role),
+        content=_spaced(text, files.text),
+        images=files.images,
+    )
+
+
+def _spaced(*texts: str) -> str:
+    return "\n\n".join(text for text in texts if text)
 
 
 def _turns(messages: Iterable[PromptMessage]) -> list[Turn]:
@@ -98,7 +101,10 @@ def _reply_room(model: Model, max_output_tokens: int | None) -> int:
 
 
 def _cost(messages: Iterable[PromptMessage]) -> int:
-    return sum(MESSAGE_TOKENS + estimate_tokens(message.content) for message in messages)
+    return sum(
+        MESSAGE_TOKENS + estimate_tokens(message.content) + IMAGE_TOKENS * len(message.images)
+        for message in messages
+    )
 
 
 def _newest(turns: Sequence[Turn], room: int) -> list[PromptMessage]:
@@ -120,6 +126,8 @@ def _joined(messages: Iterable[PromptMessage]) -> list[PromptMessage]:
     joined: list[PromptMessage] = []
     for message in messages:
         if joined and joined[-1].role == message.role:
-            message = _message(message.role, f"{joined.pop().content}\n\n{message.content}")
+            before = joined.pop()
+            files = Enclosed(images=before.images + message.images)
+            message = _message(message.role, _spaced(before.content, message.content), files)
         joined.append(message)
     return joined

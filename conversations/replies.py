@@ -1,9 +1,11 @@
 """Replies: start, stop and delete, across the edge between a request and what outlives it."""
 
 from collections.abc import Coroutine
+from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
@@ -11,6 +13,7 @@ from conversations import ending, starting
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
 from conversations.joining import joined
 from conversations.providers import providers
+from conversations.reading import Unread
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun, Starter
@@ -62,6 +65,8 @@ async def _start(user_id: Any, request: Start) -> Begun:
 def _source(begun: Begun) -> Source:
     """Make the source; what a provider raises here is the run's failure, too."""
     assert begun.prompt is not None
+    if isinstance(begun.prompt, Unread):
+        return _reading(begun, begun.prompt)
     try:
         source = providers[begun.provider].stream(begun.prompt)
         return joined(source, begun.said) if begun.said else source
@@ -69,6 +74,14 @@ def _source(begun: Begun) -> Source:
         return _failing(SourceFailed("upstream_refused", detail="no such provider"))
     except Exception as error:  # any provider's; the run has begun and must end
         return _failing(error)
+
+
+async def _reading(begun: Begun, unread: Unread) -> Source:
+    """Read the files first, in a thread."""
+    prompt = await sync_to_async(unread.read, thread_sensitive=False)()
+    async with aclosing(_source(begun._replace(prompt=prompt))) as items:
+        async for item in items:
+            yield item
 
 
 async def _failing(error: Exception) -> Source:

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo
 
 from streaming.transcript import is_storable
 
 CONTENT_CHARACTERS = 200_000
+MOST_OF_A_MESSAGE = 10
+"""Files."""
 
 
 def _storable(value: str) -> str:
@@ -18,8 +20,8 @@ def _storable(value: str) -> str:
     return value
 
 
-def _said(value: str) -> str:
-    if not value.strip():
+def _said(value: str, info: ValidationInfo) -> str:
+    if not value.strip() and not info.data.get("attachments"):
         raise ValueError("is empty")
     return value
 
@@ -32,8 +34,13 @@ def _written_id(value: object) -> object:
 
 
 StorableText = Annotated[str, AfterValidator(_storable)]
-Content = Annotated[StorableText, AfterValidator(_said), Field(max_length=CONTENT_CHARACTERS)]
+Content = Annotated[
+    StorableText,
+    AfterValidator(_said),
+    Field(max_length=CONTENT_CHARACTERS, validate_default=True),
+]
 Id = Annotated[UUID, BeforeValidator(_written_id)]
+Files = Annotated[list[Id], Field(max_length=MOST_OF_A_MESSAGE)]
 
 
 class StartBody(BaseModel):
@@ -49,14 +56,17 @@ class SendBody(StartBody):
 
     id: Id | None = None
     parent_id: Id | None = Field(None, description="What it follows; the head by default.")
-    content: Content
+    # Before the content, which may be empty where there are files.
+    attachments: Files | None = Field(None, description="Files that were uploaded.")
+    content: Content = ""
 
 
 class EditBody(StartBody):
     """Another version of a question."""
 
     id: Id | None = None
-    content: Content
+    attachments: Files | None = Field(None, description="Its files; by default, those it had.")
+    content: Content = ""
 
 
 class RegenerateBody(StartBody):

@@ -15,6 +15,12 @@ def events_path(run_id: UUID) -> str:
     return reverse("holdfast:events", args=[run_id])
 
 
+def attachment_shape(described: dict[str, Any]) -> dict[str, Any]:
+    """Return a file as `attachments.described` it, with its address."""
+    path = reverse("holdfast:api:download_attachment", args=[described["id"]])
+    return {**described, "url": path}
+
+
 def conversation_shape(conversation: Conversation) -> dict[str, Any]:
     """Return a conversation without its messages."""
     return {
@@ -56,7 +62,10 @@ def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, 
         "conversation_id": message.conversation_id,
         "parent_id": message.parent_id,
         "role": message.role,
-        "parts": [{"kind": part.kind, "text": part.text} for part in parts],
+        "parts": [
+            *_files_of(message),
+            *({"kind": part.kind, "text": part.text} for part in parts),
+        ],
         "content": text_of(parts),
         "status": message.status,
         "reason": message.reason or None,
@@ -74,3 +83,11 @@ def message_shape(message: Message, live: list[StoredPart] | None) -> dict[str, 
         shape["rating"] = message.rating
         shape["comment"] = message.comment
     return shape
+
+
+def _files_of(message: Message) -> list[dict[str, Any]]:
+    return [
+        {"kind": "attachment", "attachment": attachment_shape(part["attachment"])}
+        for part in message.parts
+        if part["kind"] == "attachment"
+    ]

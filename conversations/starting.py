@@ -1,6 +1,7 @@
 """The start transaction: question, reply and run row, all or nothing."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -8,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import prompting
+from conversations import attachments, prompting
 from conversations.exceptions import (
     BadCursorGiven,
     Draining,
@@ -24,6 +25,7 @@ from conversations.exceptions import (
 from conversations.models import Conversation, Message, Person, new_id
 from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
+from conversations.reading import Unread
 from conversations.recorder import about
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
@@ -58,7 +60,7 @@ class Begun(NamedTuple):
     """Where a reader of this start begins: the start, or what it has already."""
     new: NewRun | None
     """None where the start attaches to what is there."""
-    prompt: Prompt | None
+    prompt: Prompt | Unread | None
     provider: str
     said: str = ""
     """Text that the model may repeat before it goes on from it."""
@@ -91,7 +93,7 @@ def begin(starter: Starter, start: Start) -> Begun:
         _refuse_second(conversation.id, live)
         model = _model(start, conversation)
         _check_limits(starter, len(live))
-        question = _question(start, conversation)
+        question = _question(starter, start, conversation)
         reply = Message(
             id=start.reply_id or new_id(),
             conversation=conversation,
@@ -188,14 +190,22 @@ def _check_rate(starter: Starter, most: int) -> None:
         raise TooManyRequests(retry_after_seconds=max(1, round(wait)))
 
 
-def _question(start: Send | Regenerate | Edit, conversation: Conversation) -> Message:
+def _question(
+    starter: Starter, start: Send | Regenerate | Edit, conversation: Conversation
+) -> Message:
     if isinstance(start, Send):
-        return _new_question(start.id, conversation, _parent(start, conversation), start.content)
+        parent = _parent(start, conversation)
+        asked = _new_question(start.id, conversation, parent, start.content)
+        attachments.enclose(starter.user_id, start.attachments or [], asked)
+        return asked
     message = conversation.messages.select_related("parent").get(id=start.message_id)
     if isinstance(start, Edit):
         if message.role != Message.Role.USER:
             raise InvalidField(_("Only a question can be edited."), field="message_id")
-        return _new_question(start.id, conversation, message.parent, start.content)
+        version = _new_question(start.id, conversation, message.parent, start.content)
+        files = attachments.ids_of(message) if start.attachments is None else start.attachments
+        attachments.enclose(starter.user_id, files, version)
+        return version
     question = message.parent if message.role == Message.Role.ASSISTANT else message
     if question is None or question.role != Message.Role.USER:
         raise InvalidField(_("There is no question to answer."), field="message_id")
@@ -235,7 +245,7 @@ def _touch(starter: Starter, conversation: Conversation, question: Message, repl
     conversation.updated_at = reply.created_at
     changed = ["head", "updated_at"]
     if not conversation.title:
-        conversation.title = title_of(question.content)
+        conversation.title = title_of(question.content or attachments.names_of(question))
         changed.append("title")
     conversation.save(update_fields=changed)
     ids = {"conversation_id": conversation.id}
@@ -272,9 +282,10 @@ def _branch(last: Message) -> list[Message]:
 
 def _prompt(
     conversation: Conversation, model: Model, branch: list[Message], *, continued: Message | None
-) -> Prompt:
+) -> Prompt | Unread:
     chosen = conversation.settings
-    return prompting.build(
+    build = partial(
+        prompting.build,
         [(message.role, message.content) for message in branch],
         model=model,
         system_prompt=conversation.system_prompt,
@@ -282,10 +293,20 @@ def _prompt(
         temperature=chosen.get("temperature"),
         max_output_tokens=chosen.get("max_output_tokens"),
     )
+    files = attachments.enclosed_in(branch)
+    places = {
+        place: files[message.id] for place, message in enumerate(branch) if message.id in files
+    }
+    return Unread(places, model.sees, build) if places else build()
 
 
 def _run(
-    starter: Starter, start: Start, reply: Message, prompt: Prompt, *, stored: list[StoredPart]
+    starter: Starter,
+    start: Start,
+    reply: Message,
+    prompt: Prompt | Unread,
+    *,
+    stored: list[StoredPart],
 ) -> Begun:
     assert reply.parent_id is not None
     new = NewRun(

@@ -9,7 +9,7 @@ from django.core.checks import CheckMessage, Error, Warning
 
 from conversations.providers.base import BaseProvider
 from conversations.providers.chat_client import ChatClient, Endpoint
-from conversations.providers.types import Model, Prompt
+from conversations.providers.types import Model, Prompt, PromptMessage
 from streaming.source import Source
 
 _CONTEXT_TOKENS = 8192
@@ -19,10 +19,11 @@ class OpenAIProvider(BaseProvider):
     """Chat completions over HTTP.
 
     OPTIONS: `base_url` up to `/v1`; `api_key`; `models`, names as the upstream knows them, the
-    default first; `context_tokens` (8192); `continues`, whether the upstream goes on from an
-    assistant message (False); `max_tokens_parameter` (`max_tokens`; newer OpenAI models want
-    `max_completion_tokens`); `extra_body`, more fields for each request; `connect_seconds` (10);
-    `max_connections` (2000); `max_event_bytes` (1 MiB); `user_agent`.
+    default first; `vision_models`, those of them that see images; `context_tokens` (8192);
+    `continues`, whether the upstream goes on from an assistant message (False);
+    `max_tokens_parameter` (`max_tokens`; newer OpenAI models want `max_completion_tokens`);
+    `extra_body`, more fields for each request; `connect_seconds` (10); `max_connections` (2000);
+    `max_event_bytes` (1 MiB); `user_agent`.
     """
 
     def __init__(self, alias: str, options: Mapping[str, Any]) -> None:
@@ -40,6 +41,7 @@ class OpenAIProvider(BaseProvider):
                 context_tokens=self.options.get("context_tokens", _CONTEXT_TOKENS),
                 continues=self.options.get("continues", False),
                 reasons=True,
+                sees=name in self.options.get("vision_models", ()),
             )
             for name in self.options.get("models", ())
         ]
@@ -123,7 +125,7 @@ def body_of(prompt: Prompt, *, max_tokens_parameter: str = "max_tokens") -> dict
     """Write a prompt as the body of a request."""
     body: dict[str, Any] = {
         "model": prompt.model,
-        "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
+        "messages": [{"role": m.role, "content": _content_of(m)} for m in prompt.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
     }
@@ -132,6 +134,13 @@ def body_of(prompt: Prompt, *, max_tokens_parameter: str = "max_tokens") -> dict
     if prompt.max_output_tokens is not None:
         body[max_tokens_parameter] = prompt.max_output_tokens
     return body
+
+
+def _content_of(message: PromptMessage) -> str | list[dict[str, Any]]:
+    if not message.images:
+        return message.content
+    images = [{"type": "image_url", "image_url": {"url": url}} for url in message.images]
+    return [{"type": "text", "text": message.content}, *images] if message.content else images
 
 
 def _is_loopback(host: str | None) -> bool:

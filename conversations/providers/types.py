@@ -10,6 +10,8 @@ class PromptMessage:
 
     role: Literal["system", "user", "assistant"]
     content: str
+    images: tuple[str, ...] = ()
+    """As data URLs, for a model that sees."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,3 +46,5 @@ class Model:
     """Whether the upstream goes on from a prompt that ends with an assistant message."""
     reasons: bool = False
     """Whether the model may send reasoning."""
+    sees: bool = False
+    """Whether images may be part of a message."""

@@ -24,7 +24,7 @@ async def test_the_session_says_who_is_there_and_gives_a_token(
 async def test_the_models_are_listed_with_a_default(charlie: Client) -> None:
     [model] = (await charlie.ask("GET", "/api/models")).json()["models"]
     assert (model["id"], model["provider"], model["default"]) == ("scripted", "scripted", True)
-    assert model["capabilities"] == {"reasoning": True, "continues": True}
+    assert model["capabilities"] == {"reasoning": True, "continues": True, "sees": False}
 
 
 async def test_a_visitor_becomes_a_guest_at_the_first_unsafe_request_only(

@@ -108,6 +108,7 @@ class Server:
             "EMAIL_URL": f"filemail:///{self.home / 'mail'}",
             "CHAT_SCRIPTED": "1",
             "CHAT_SCRIPTED_GATES": str(self.gates),
+            "MEDIA_ROOT": str(self.home / "media"),
             "STREAMING_RUN_DIRECTORY": str(self.home / "run"),
             "STREAMING_RUNS_PER_USER": "0",
             "STREAMING_RUNS_PER_WORKER": "0",

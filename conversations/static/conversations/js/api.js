@@ -9,8 +9,19 @@ export async function request(path, init = {}) {
   if (response.status !== 403 || !isUnsafe(init)) return response;
   const error = await response.clone().json().catch(() => null);
   if (error?.error?.code !== "csrf_failed") return response;
-  await fetch(address("/api/session"), { cache: "no-store" });
+  await renewToken();
   return fetch(address(path), withToken(init));
+}
+
+/** The header that an unsafe request of ours carries. */
+export function tokenHeaders() {
+  const { csrfCookie, csrfHeader } = document.body.dataset;
+  return { [csrfHeader]: cookie(csrfCookie) };
+}
+
+/** Have the token's cookie set anew: signing in elsewhere has changed it. */
+export async function renewToken() {
+  await fetch(address("/api/session"), { cache: "no-store" });
 }
 
 /**
@@ -44,8 +55,7 @@ export async function readMessage(conversationId, messageId, signal) {
 
 function withToken(init) {
   if (!isUnsafe(init)) return init;
-  const { csrfCookie, csrfHeader } = document.body.dataset;
-  return { ...init, headers: { ...init.headers, [csrfHeader]: cookie(csrfCookie) } };
+  return { ...init, headers: { ...init.headers, ...tokenHeaders() } };
 }
 
 /** The name and value that a form of ours carries in place of the header. */

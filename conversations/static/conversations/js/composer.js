@@ -1,6 +1,10 @@
 // Where a person writes.
 
+import { Attachments } from "./attachments.js";
 import { byId } from "./dom.js";
+import { takeDrops, takePastes } from "./dropping.js";
+import { noteAbout } from "./files.js";
+import { gettext } from "./i18n.js";
 
 const MAX_HEIGHT_PX = 240;
 
@@ -9,12 +13,29 @@ export class Composer {
   #field = byId("message");
   #send = byId("send");
   #stop = byId("stop");
+  #tray = byId("tray");
+  #note = byId("tray-note");
+  #files;
   #running = false;
+  #waits = false;
+  #sees = true;
 
-  /** @param {{onSend: (text: string) => void, onStop: () => void}} page */
-  constructor({ onSend, onStop }) {
-    this.page = { onSend, onStop };
-    this.#field.addEventListener("input", () => this.#fit());
+  /**
+   * @param {{onSend: (text: string, attachments: object[]) => void, onStop: () => void,
+   *   onInput?: (text: string) => void, say?: (text: string) => void}} page
+   *   `onInput` hears what a person types; `say` is for screen readers
+   */
+  constructor({ onSend, onStop, onInput = () => {}, say = () => {} }) {
+    this.page = { onSend, onStop, onInput };
+    this.#files = new Attachments({
+      onChange: () => this.#filesChanged(),
+      onEmptied: () => this.focus(),
+      say,
+    });
+    this.#field.addEventListener("input", () => {
+      this.#fit();
+      this.page.onInput(this.text);
+    });
     this.#field.addEventListener("keydown", (event) => this.#key(event));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -24,6 +45,7 @@ export class Composer {
       if (event.target === this.#form) this.#field.focus();
     });
     this.#stop.addEventListener("click", () => onStop());
+    this.#takeFiles();
     this.#fit();
   }
 
@@ -36,18 +58,56 @@ export class Composer {
     this.#fit();
   }
 
-  /** Whether a reply is being written: then one stops instead of sending. */
+  /** Whether a reply is being written: then one stops instead of sending, and may type on. */
   set running(running) {
     if (running === this.#running) return;
-    const focused = this.#form.contains(document.activeElement);
+    const focused = [this.#send, this.#stop].includes(document.activeElement);
     this.#running = running;
     this.#send.hidden = running;
     this.#stop.hidden = !running;
     if (focused) this.focus();
   }
 
+  /** Whether the chosen model sees images. */
+  set sees(sees) {
+    this.#sees = sees;
+    this.#drawNote();
+  }
+
+  /** What the server takes: `limits` of `GET /api/session`. */
+  set limits(limits) {
+    this.#files.limits = limits;
+  }
+
+  /** Show the files that are attached in a conversation; "" is one that does not exist yet. */
+  openFiles(conversation) {
+    this.#waits = false;
+    this.#files.open(conversation);
+  }
+
+  /** Put back files that could not be sent. */
+  restoreFiles(attachments) {
+    this.#files.restore(attachments);
+  }
+
   focus() {
     this.#field.focus({ preventScroll: true });
+  }
+
+  #takeFiles() {
+    const input = byId("file-input");
+    byId("attach").addEventListener("click", () => input.click());
+    input.addEventListener("change", () => {
+      this.#attach([...input.files]);
+      input.value = "";
+    });
+    takePastes(this.#field, (files) => this.#attach(files));
+    takeDrops(byId("drop-hint"), (files) => this.#attach(files));
+  }
+
+  #attach(files) {
+    this.#files.add(files);
+    this.focus();
   }
 
   #key(event) {
@@ -55,18 +115,51 @@ export class Composer {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key !== "Enter" || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    this.#submit();
+    if (!this.#waits) this.#submit();
   }
 
   #submit() {
     const text = this.text.trim();
-    if (!text || this.#running) return;
+    if (this.#running || this.#isEmpty || this.#files.hasFailed) return;
+    // A second press takes the first one back.
+    this.#waits = this.#files.isBusy && !this.#waits;
+    this.#drawNote();
+    if (this.#files.isBusy) return;
+    const attachments = this.#files.take();
     this.text = "";
-    this.page.onSend(text);
+    this.page.onSend(text, attachments);
+  }
+
+  #filesChanged() {
+    if (this.#waits && !this.#files.isBusy) {
+      this.#waits = false;
+      this.#submit();
+    }
+    this.#tray.hidden = this.#files.isEmpty;
+    this.#drawNote();
+    this.#drawSend();
+  }
+
+  get #isEmpty() {
+    return !this.text.trim() && this.#files.isEmpty;
+  }
+
+  #drawNote() {
+    const { hasFailed: failed, hasImages: images } = this.#files;
+    const text = noteAbout({ failed, images, waits: this.#waits, sees: this.#sees });
+    if (this.#note.textContent !== text) this.#note.textContent = text;
+    this.#note.hidden = !text;
+    this.#form.classList.toggle("is-waiting", this.#waits);
+    const label = this.#waits ? gettext("Do not send yet") : gettext("Send");
+    this.#send.setAttribute("aria-label", label);
+  }
+
+  #drawSend() {
+    this.#send.disabled = this.#isEmpty || this.#files.hasFailed;
   }
 
   #fit() {
-    this.#send.disabled = !this.text.trim();
+    this.#drawSend();
     const { style } = this.#field;
     style.height = "auto";
     style.height = `${Math.min(this.#field.scrollHeight, MAX_HEIGHT_PX)}px`;

@@ -4,6 +4,7 @@ import { again } from "./again.js";
 import { ask, readMessage, request } from "./api.js";
 import { askPerson } from "./dialog.js";
 import { Refused, follow } from "./events.js";
+import { attachmentsOf, partsOf } from "./files.js";
 import { gettext, interpolate, ngettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { latestWins } from "./latest.js";
@@ -81,15 +82,16 @@ export class OpenConversation {
   }
 
   /** Ask; the question and the waiting reply are shown at once. */
-  send(content, model) {
+  send(content, model, attachments = []) {
     const parent = this.#tree.branch.at(-1)?.id ?? null;
     this.#ask(content, {
       path: `/api/conversations/${this.id}/messages`,
       parent,
       model,
+      attachments,
       body: parent ? { parent_id: parent } : {},
       prepare: () => this.#create(model),
-      onRefused: () => this.#page.onNotSent(this, content),
+      onRefused: () => this.#page.onNotSent(this, content, attachments),
     });
   }
 
@@ -173,12 +175,11 @@ export class OpenConversation {
   }
 
   #edit(question, content) {
-    const files = (question.parts ?? []).map(({ attachment }) => attachment?.id).filter(Boolean);
     this.#ask(content, {
       path: `/api/messages/${question.id}/edit`,
       parent: question.parent_id,
       model: this.#page.chosenModel(),
-      body: files.length ? { attachments: files } : {},
+      attachments: attachmentsOf(question),
       onRefused: () => this.transcript.of(question.id)?.edit(content),
     });
   }
@@ -216,10 +217,12 @@ export class OpenConversation {
   }
 
   /** Put a question, in its place in the tree. */
-  #ask(content, { parent, model, body, ...start }) {
+  #ask(content, { parent, model, attachments, body, ...start }) {
     const [id, replyId] = [newId(), newId()];
-    this.#start([newQuestion(id, parent, content), newReply(replyId, id, model)], {
-      body: { id, reply_id: replyId, content, model, ...body },
+    const files = attachments.length ? { attachments: attachments.map((one) => one.id) } : {};
+    const question = newQuestion(id, parent, content, attachments);
+    this.#start([question, newReply(replyId, id, model)], {
+      body: { id, reply_id: replyId, content, model, ...files, ...body },
       ...start,
     });
   }
@@ -316,8 +319,9 @@ export class OpenConversation {
 }
 
 /** A question that the server does not have yet, in the words of the wire. */
-function newQuestion(id, parent, content) {
-  return { id, parent_id: parent, role: "user", content, status: "completed" };
+function newQuestion(id, parent, content, attachments) {
+  const parts = partsOf(content, attachments);
+  return { id, parent_id: parent, role: "user", parts, content, status: "completed" };
 }
 
 /** A reply that the server has not begun yet. */

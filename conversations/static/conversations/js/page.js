@@ -32,7 +32,11 @@ let heartbeatSeconds = 10;
 const status = new StatusLine();
 const scroll = new PoliteScroll(viewport, byId("jump"));
 const picker = new ModelPicker({ onChange: keepModel });
-const composer = new Composer({ onSend: send, onStop: () => current?.stop() });
+const composer = new Composer({
+  onSend: send,
+  onStop: () => current?.stop(),
+  say: (text) => status.announce(text),
+});
 const account = new Account({ onTrouble: (text) => status.alarm(text) });
 const sidebar = new Sidebar({
   onDeleted(id) {
@@ -80,9 +84,11 @@ const reports = {
     if (one === current) status.announce(announcementOf(reply));
     refreshList();
   },
-  onNotSent(one, content) {
+  onNotSent(one, content, attachments) {
     if (one !== current) return;
     if (!composer.text) composer.text = content;
+    if (one.isNew) composer.openFiles("");
+    composer.restoreFiles(attachments);
     if (!one.isNew) return;
     open.delete(one.id);
     sidebar.forget(one.id);
@@ -126,6 +132,7 @@ async function show(pathname) {
   current?.leave();
   current = id ? (open.get(id) ?? remember(new OpenConversation(id, reports))) : null;
   status.calm();
+  composer.openFiles(id ?? "");
   sidebar.select(id);
   sidebar.close();
   pointAdmin();
@@ -148,6 +155,7 @@ async function refresh(one) {
     await one.refresh();
     if (one !== current) return;
     if (one.model) picker.choose(one.model);
+    composer.sees = picker.sees;
     entitle(titleOf(one));
   } catch (error) {
     if (one !== current) return;
@@ -159,17 +167,19 @@ async function refresh(one) {
   }
 }
 
-function send(text) {
+function send(text, attachments = []) {
   if (!current) {
     const id = newId();
     current = remember(new OpenConversation(id, reports, { isNew: true }));
     history.pushState(null, "", address(`/c/${id}`));
-    sidebar.expect(id, text.replace(/\s+/g, " ").slice(0, 60));
+    const title = text || attachments.map(({ name }) => name).join(", ");
+    sidebar.expect(id, title.replace(/\s+/g, " ").slice(0, 60));
+    composer.openFiles(id);
     sidebar.select(id);
     entitle(titleOf(current));
     viewport.replaceChildren(current.transcript.element);
   }
-  current.send(text, picker.value);
+  current.send(text, picker.value, attachments);
 }
 
 function remember(one) {
@@ -195,6 +205,7 @@ function invite() {
 
 function drawState() {
   composer.running = current?.isRunning ?? false;
+  composer.sees = picker.sees;
   status.say(current?.isRunning ? progressOf(current.connection, current.reply) : live.note);
 }
 
@@ -254,6 +265,7 @@ function signInLink() {
 }
 
 async function keepModel(model) {
+  composer.sees = picker.sees;
   if (!current || current.isNew) return;
   try {
     const path = `/api/conversations/${current.id}`;
@@ -281,6 +293,7 @@ async function refreshList() {
 async function introduce() {
   const { user, guests, limits } = await again(() => ask("/api/session"));
   heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
+  composer.limits = limits ?? {};
   account.show({ user, guests });
   byId("admin-note").hidden = !user?.staff || !adminList;
   if (user) live.meet();
@@ -316,6 +329,7 @@ again(() => ask("/api/models"), { attempts: Infinity })
   .then(({ models }) => {
     picker.offer(models);
     if (current?.model) picker.choose(current.model);
+    composer.sees = picker.sees;
     for (const one of open.values()) one.transcript.redraw();
   })
   .catch(alarm);

@@ -6,6 +6,7 @@ export class ModelPicker {
   #select = byId("model");
   #names = new Map();
   #models = [];
+  #seeing = new Set();
   #default = "";
 
   /** @param {{onChange: (model: string) => void}} page */
@@ -17,6 +18,7 @@ export class ModelPicker {
   offer(models) {
     this.#models = models;
     this.#names = new Map(models.map(({ id, name }) => [id, name]));
+    this.#seeing = new Set(models.filter((one) => one.capabilities?.sees).map(({ id }) => id));
     this.#default = (models.find((model) => model.default) ?? models[0])?.id ?? "";
     const options = models.map(({ id, name }) => make("option", { value: id }, name));
     this.#select.replaceChildren(...options);
@@ -31,6 +33,11 @@ export class ModelPicker {
 
   get value() {
     return this.#select.value;
+  }
+
+  /** Whether the chosen model sees images; unknown ones may. */
+  get sees() {
+    return !this.#names.has(this.value) || this.#seeing.has(this.value);
   }
 
   /** Choose what a conversation uses; the default where it is not offered any more. */

@@ -3,6 +3,8 @@
 import { QuestionActions } from "./actions.js";
 import { make } from "./dom.js";
 import { Editor } from "./editor.js";
+import { enclosed } from "./enclosed.js";
+import { attachmentsOf } from "./files.js";
 import { gettext } from "./i18n.js";
 
 export class Question {
@@ -18,6 +20,8 @@ export class Question {
     this.message = message;
     this.page = page;
     this.#text.textContent = message.content;
+    this.#text.hidden = !message.content;
+    const attachments = attachmentsOf(message);
     this.#actions = new QuestionActions(message, page, () => this.edit());
     this.element = make(
       "article",
@@ -26,6 +30,7 @@ export class Question {
         data: { message: message.id },
         aria: { label: gettext("You") },
       },
+      ...(attachments.length ? [enclosed(attachments)] : []),
       this.#text,
       this.#actions.element,
     );
@@ -51,7 +56,8 @@ export class Question {
   #close() {
     this.#editor.element.remove();
     this.#editor = null;
-    this.#text.hidden = this.#actions.element.hidden = false;
+    this.#text.hidden = !this.message.content;
+    this.#actions.element.hidden = false;
     this.element.classList.remove("is-edited");
     this.#actions.edit.focus();
   }

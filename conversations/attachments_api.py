@@ -1,0 +1,90 @@
+"""Attachments over HTTP: upload, download, take back."""
+
+from typing import Any
+from uuid import UUID
+
+from asgiref.sync import sync_to_async
+from django.core.exceptions import SuspiciousOperation
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+from ninja import Router
+from ninja.responses import Status
+
+from conversations import attachments
+from conversations.accounts import signed_in_with_form
+from conversations.exceptions import InvalidField, NotFound
+from conversations.models import Attachment
+from conversations.shapes import attachment_shape
+from streaming import threads
+from streaming.responses import serve_file
+
+router = Router()
+
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            }
+        },
+    }
+}
+_FILE: dict[str, Any] = {
+    "responses": {
+        "200": {"description": "The file"},
+        "206": {"description": "A range of it"},
+        "304": {"description": "The client has it"},
+        "416": {"description": "The file has no such range"},
+    }
+}
+
+
+@router.post("/attachments", response={201: dict}, auth=signed_in_with_form, openapi_extra=_FORM)
+async def upload_attachment(request: HttpRequest) -> Status[Any]:
+    """Upload one file, the field `file` of a form; it waits to be sent with a question."""
+    attachment = await sync_to_async(_examine)(request)
+    try:
+        await threads.write(attachments.keep, request.auth.pk, attachment)  # type: ignore[attr-defined]
+    except Exception:  # whatever it was, no row names the file
+        await sync_to_async(default_storage.delete)(str(attachment.file.name))
+        raise
+    return Status(201, attachment_shape(attachments.described(attachment)))
+
+
+def _examine(request: HttpRequest) -> Attachment:
+    """Read the form, which takes a thread, and look into its file."""
+    try:
+        given = request.FILES.getlist("file")
+    except (MultiPartParserError, UnreadablePostError, SuspiciousOperation):
+        raise InvalidField(_("file: the form cannot be read"), field="file") from None
+    if len(given) != 1 or not isinstance(given[0], UploadedFile):
+        raise InvalidField(_("file: one file is needed"), field="file")
+    return attachments.examine(given[0])
+
+
+@router.get("/attachments/{uuid:attachment_id}", openapi_extra=_FILE)
+async def download_attachment(request: HttpRequest, attachment_id: UUID) -> HttpResponseBase:
+    """Download a file; Range, If-Range and If-None-Match are understood."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    download = await sync_to_async(attachments.download)(user_id, attachment_id)
+    try:
+        return await serve_file(request, download)
+    except FileNotFoundError:
+        raise NotFound from None
+
+
+@router.delete("/attachments/{uuid:attachment_id}", response={204: None})
+async def delete_attachment(request: HttpRequest, attachment_id: UUID) -> Status[None]:
+    """Delete a file that was not sent."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    await threads.write(attachments.forget, user_id, attachment_id)
+    return Status(204, None)
