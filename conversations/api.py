@@ -21,6 +21,8 @@ from conversations import (
     errors,
     exports_api,
     feedback,
+    listing,
+    prompts_api,
     replies,
     sharing_api,
     sync_api,
@@ -88,7 +90,14 @@ api = ChatAPI(
     parser=JsonParser(),
 )
 errors.install(api)
-for _part in (attachments_api, feedback, sharing_api, exports_api, sync_api):
+for _part in (
+    attachments_api,
+    exports_api,
+    feedback,
+    prompts_api,
+    sharing_api,
+    sync_api,
+):
     api.add_router("", _part.router)
 
 
@@ -171,10 +180,10 @@ async def models(request: HttpRequest) -> dict[str, Any]:
 
 @api.get("/conversations")
 async def list_conversations(
-    request: HttpRequest, search: str = "", before: str = "", archived: bool = False
+    request: HttpRequest, search: str = "", before: str = "", archived: bool | None = None
 ) -> dict[str, Any]:
     """List conversations, newest first."""
-    return await sync_to_async(conversing.page)(
+    return await sync_to_async(listing.page)(
         _user(request), search=search, before=before, archived=archived
     )
 

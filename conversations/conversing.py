@@ -1,21 +1,18 @@
-"""Conversations: list, read, create, change. Every function is one synchronous step."""
+"""Conversations: read, create, change. Every function is one synchronous step."""
 
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from conversations.exceptions import IdReused, InvalidField, NotFound, UnknownModel
 from conversations.models import Conversation, Guest, Message, Person, new_id
 from conversations.providers import providers
 from conversations.shapes import conversation_shape, message_shapes
 from conversations.sync import announce
-from streaming.transcript import is_storable
-
-_PAGE = 30
 
 
 def user_shape(user: Any) -> dict[str, Any]:
@@ -45,39 +42,6 @@ def revision(user_id: Any) -> int:
     """Return the person's revision; read before the rows that it comes with, which may be newer."""
     person = Person.objects.filter(user_id=user_id).first()
     return person.revision if person else 0
-
-
-def page(user: Any, *, search: str, before: str, archived: bool) -> dict[str, Any]:
-    """List conversations, newest first; stable on (updated_at, id)."""
-    found = Conversation.objects.of(user.pk).filter(archived=archived)
-    if not is_storable(search):
-        raise InvalidField("search: has characters that no text has", field="search")
-    if search:
-        said = Message.objects.filter(conversation=OuterRef("pk"), content__icontains=search)
-        found = found.filter(Q(title__icontains=search) | Exists(said))
-    if before:
-        moment, last_id = _parse_before(before)
-        found = found.filter(Q(updated_at__lt=moment) | Q(updated_at=moment, id__lt=last_id))
-    at = revision(user.pk)
-    rows = list(found[: _PAGE + 1])
-    more = len(rows) > _PAGE
-    rows = rows[:_PAGE]
-    return {
-        "conversations": [conversation_shape(row) for row in rows],
-        "before": f"{rows[-1].updated_at.isoformat()}_{rows[-1].id}" if more else None,
-        "revision": at,
-    }
-
-
-def _parse_before(before: str) -> tuple[datetime, UUID]:
-    moment, _, last_id = before.rpartition("_")
-    try:
-        parsed = datetime.fromisoformat(moment.replace(" ", "+"))
-        if parsed.tzinfo is None:
-            raise ValueError("no offset")
-        return parsed.astimezone(UTC), UUID(last_id)
-    except (ValueError, OverflowError):
-        raise InvalidField("before: is not from a list", field="before") from None
 
 
 def create(
@@ -151,7 +115,7 @@ def change(user_id: Any, conversation_id: UUID, changes: dict[str, Any]) -> dict
             changes["settings"] = _chosen(changes["settings"])
         for name, value in changes.items():
             if value is None:
-                raise InvalidField(f"{name}: may not be null", field=name)
+                raise InvalidField(_("%s: may not be null") % name, field=name)
             setattr(conversation, name, value)
         conversation.save()
         return conversation_shape(conversation)
@@ -162,7 +126,7 @@ def _head(conversation: Conversation, head_id: UUID | None) -> Message | None:
         return None
     head = conversation.messages.filter(id=head_id).first()
     if head is None:
-        raise InvalidField("head: is no message of this conversation", field="head")
+        raise InvalidField(_("head: is no message of this conversation"), field="head")
     return head
 
 

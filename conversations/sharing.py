@@ -14,7 +14,7 @@ from conversations.exceptions import InvalidField, NotFound
 from conversations.models import Conversation, Message, Share
 from conversations.providers import providers
 from conversations.shapes import message_shapes
-from conversations.starting import title_of
+from conversations.titling import title_of
 
 _TOKEN_BYTES = 32
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -29,6 +29,7 @@ from conversations.reading import Unread
 from conversations.recorder import about
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
+from conversations.titling import title_of
 from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
@@ -38,7 +39,6 @@ from streaming.statements import Fenced
 from streaming.transcript import StoredPart
 
 _Status = Message.Status
-_TITLE_CHARACTERS = 60
 
 
 class Starter(NamedTuple):
@@ -255,14 +255,6 @@ def _touch(starter: Starter, conversation: Conversation, question: Message, repl
         ("conversation.updated", ids),
         ("run.started", {**ids, "run_id": reply.id, "message_id": question.id}),
     )
-
-
-def title_of(content: str) -> str:
-    """Make a title of a question: its first words."""
-    line = " ".join(content.split())
-    if len(line) <= _TITLE_CHARACTERS:
-        return line
-    return line[:_TITLE_CHARACTERS].rsplit(" ", 1)[0] + "…"
 
 
 def _branch(last: Message) -> list[Message]:

@@ -72,54 +72,6 @@ async def test_enter_that_takes_a_suggestion_of_an_input_method_does_not_send(
     assert await visitor.page.input_value("#message") == "ni"
 
 
-async def test_conversations_are_listed_renamed_and_deleted(visitor: Visitor) -> None:
-    await visitor.choose("scripted")
-    for title in ("a first one", "a second one"):
-        await visitor.page.click(".new-button")
-        await visitor.choose("scripted")
-        await visitor.say(title)
-        await visitor.sees_end()
-    rows = visitor.page.locator(".conversation-row")
-
-    async def newest_first() -> bool:
-        return await rows.all_inner_texts() == ["a second one", "a first one"]
-
-    await visitor.until(newest_first, "the list is not newest first")
-    await rows.first.hover()
-    await rows.first.get_by_role("button", name="Rename").click()
-    await visitor.page.fill("#dialog-input", "another name")
-    await visitor.page.press("#dialog-input", "Enter")
-    await visitor.page.locator("#title", has_text="another name").wait_for()
-    await rows.first.hover()
-    await rows.first.get_by_role("button", name="Delete").click()
-    await visitor.page.click("#dialog-confirm")
-    await visitor.page.wait_for_url("**/")
-    assert await rows.all_inner_texts() == ["a first one"]
-    await visitor.reload()
-    await rows.first.wait_for()
-    assert await rows.all_inner_texts() == ["a first one"]
-
-
-async def test_more_conversations_are_loaded_when_asked_for(visitor: Visitor) -> None:
-    await visitor.play({"text": "hello"})
-    await visitor.sees_end()
-    cookies = await visitor.context.cookies()
-    token = next(cookie["value"] for cookie in cookies if cookie["name"] == "csrftoken")
-    for number in range(34):
-        answer = await visitor.context.request.post(
-            visitor.server.url + "/api/conversations",
-            data={"title": f"number {number}"},
-            headers={"X-CSRFToken": token},
-        )
-        assert answer.status == 201
-    await visitor.reload()
-    rows = visitor.page.locator(".conversation-row")
-    await visitor.page.click("#load-more")
-    await visitor.page.wait_for_selector("#load-more", state="hidden")
-    texts = await rows.all_inner_texts()
-    assert len(texts) == len(set(texts)) == 35
-
-
 async def test_an_unknown_conversation_is_said_to_be_missing(visitor: Visitor) -> None:
     visitor.may_fail_to_load = True
     await visitor.open("/c/00000000-0000-4000-8000-000000000000")

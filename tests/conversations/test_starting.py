@@ -12,7 +12,7 @@ from conversations.models import Conversation, Message
 from conversations.providers.scripted import ScriptedProvider
 from conversations.providers.types import Prompt
 from conversations.requests import Edit, Regenerate, Send, digest
-from conversations.starting import Starter, title_of
+from conversations.starting import Starter
 from streaming import takeover, threads, workers
 from streaming.models import Fragment, Run
 from streaming.source import Source
@@ -188,16 +188,3 @@ def test_the_digest_tells_a_repeat_from_another_request() -> None:
         Regenerate(message_id=message),
     ]
     assert len({digest(one) for one in [start, *others]}) == len(others) + 1
-
-
-@pytest.mark.parametrize(
-    ("content", "title"),
-    [
-        ("Hello", "Hello"),
-        ("  two\n lines ", "two lines"),
-        ("word " * 30, "word " * 11 + "word…"),
-        ("x" * 100, "x" * 60 + "…"),
-    ],
-)
-def test_a_title_is_the_first_words(content: str, title: str) -> None:
-    assert title_of(content) == title

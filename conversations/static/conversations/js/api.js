@@ -27,16 +27,18 @@ export async function renewToken() {
 /**
  * Ask for JSON.
  * @param {string} path
- * @param {{method?: string, body?: object, signal?: AbortSignal}} options
+ * @param {{method?: string, body?: object, signal?: AbortSignal, keepalive?: boolean}} options
+ *   with `keepalive` it is sent even where the page is left meanwhile
  * @throws {Refused} the answer is an error
  */
-export async function ask(path, { method = "GET", body, signal } = {}) {
+export async function ask(path, { method = "GET", body, signal, keepalive } = {}) {
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const response = await request(path, {
     method,
     headers,
     signal,
+    keepalive,
     cache: "no-store",
     body: body === undefined ? undefined : JSON.stringify(body),
   });

@@ -26,11 +26,12 @@ export class OpenConversation {
   /**
    * @param {string} id
    * @param {object} page what the conversation tells the page, see page.js
-   * @param {{isNew?: boolean}} options
+   * @param {{isNew?: boolean, settings?: object}} options `settings` of a new one, as the API has them
    */
-  constructor(id, page, { isNew = false } = {}) {
+  constructor(id, page, { isNew = false, settings = {} } = {}) {
     this.id = id;
     this.isNew = isNew;
+    this.settings = settings;
     this.model = "";
     this.title = "";
     this.loaded = isNew;
@@ -251,7 +252,7 @@ export class OpenConversation {
 
   async #create(model) {
     if (!this.isNew) return;
-    const body = { id: this.id, model };
+    const body = { id: this.id, model, ...this.settings };
     await ask("/api/conversations", { method: "POST", body });
     this.isNew = false;
     this.model = model;

@@ -1,4 +1,4 @@
-// The one dialog: asks for a yes, or for a line of text.
+// The dialog that asks for a yes, or for a line of text.
 
 import { byId } from "./dom.js";
 

@@ -6,6 +6,7 @@ import { ask } from "./api.js";
 import { Composer } from "./composer.js";
 import { OpenConversation } from "./conversation.js";
 import { byId, make } from "./dom.js";
+import { Drafting } from "./drafting.js";
 import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
@@ -13,7 +14,10 @@ import { listen } from "./keys.js";
 import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
+import { PromptList } from "./promptlist.js";
+import { reveal, unmark } from "./reveal.js";
 import { PoliteScroll } from "./scroll.js";
+import { openSettings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { showShortcuts } from "./shortcuts.js";
 import { StatusLine } from "./status.js";
@@ -38,12 +42,21 @@ const composer = new Composer({
   say: (text) => status.announce(text),
 });
 const account = new Account({ onTrouble: (text) => status.alarm(text) });
+const drafting = new Drafting(composer);
+new PromptList(composer);
+let newSettings = {};
 const sidebar = new Sidebar({
   onDeleted(id) {
     open.get(id)?.leave();
     open.delete(id);
-    if (current?.id === id) go(address("/"));
+    const wasOpen = current?.id === id;
+    if (wasOpen) go(address("/"));
+    return wasOpen;
   },
+  onRestored(id) {
+    if (!current) go(address(`/c/${id}`));
+  },
+  onFound: showMessage,
   onRenamed(id) {
     if (current?.id === id) entitle(titleOf(current));
   },
@@ -85,11 +98,13 @@ const reports = {
     refreshList();
   },
   onNotSent(one, content, attachments) {
-    if (one !== current) return;
+    if (one !== current) return drafting.giveBack(one.id, content);
     if (!composer.text) composer.text = content;
+    drafting.giveBack(one.isNew ? null : one.id, composer.text);
     if (one.isNew) composer.openFiles("");
     composer.restoreFiles(attachments);
     if (!one.isNew) return;
+    newSettings = one.settings;
     open.delete(one.id);
     sidebar.forget(one.id);
     go(address("/"), { replace: true });
@@ -132,6 +147,8 @@ async function show(pathname) {
   current?.leave();
   current = id ? (open.get(id) ?? remember(new OpenConversation(id, reports))) : null;
   status.calm();
+  unmark();
+  drafting.open(id);
   composer.openFiles(id ?? "");
   sidebar.select(id);
   sidebar.close();
@@ -146,6 +163,27 @@ async function show(pathname) {
   viewport.replaceChildren(current.transcript.element);
   scroll.toEnd();
   await refresh(current);
+}
+
+/** Lead to a message that a search has found. */
+async function showMessage(id, messageId, sought) {
+  const pathname = address(`/c/${id}`);
+  if (location.pathname !== pathname) history.pushState(null, "", pathname);
+  sidebar.close();
+  await show(pathname);
+  const found = messageId && viewport.querySelector(`[data-message="${messageId}"]`);
+  if (!found || current?.id !== id) return;
+  scroll.letGo();
+  reveal(found, sought);
+}
+
+async function changeSettings() {
+  const one = current?.isNew ? null : current;
+  const values = await openSettings(one?.id ?? null, { ...newSettings, model: picker.value });
+  if (!values) return;
+  if (one) one.model = values.model ?? "";
+  else newSettings = { system_prompt: values.system_prompt, settings: values.settings };
+  if (one === current) picker.choose(values.model);
 }
 
 /** Bring a conversation up to date with what is stored. */
@@ -170,7 +208,8 @@ async function refresh(one) {
 function send(text, attachments = []) {
   if (!current) {
     const id = newId();
-    current = remember(new OpenConversation(id, reports, { isNew: true }));
+    current = remember(new OpenConversation(id, reports, { isNew: true, settings: newSettings }));
+    newSettings = {};
     history.pushState(null, "", address(`/c/${id}`));
     const title = text || attachments.map(({ name }) => name).join(", ");
     sidebar.expect(id, title.replace(/\s+/g, " ").slice(0, 60));
@@ -179,6 +218,7 @@ function send(text, attachments = []) {
     entitle(titleOf(current));
     viewport.replaceChildren(current.transcript.element);
   }
+  drafting.sent(current.id);
   current.send(text, picker.value, attachments);
 }
 
@@ -316,13 +356,14 @@ listen(
     stop: () => current?.isRunning && current.stop(),
     create: () => go(address("/")),
     compose: () => composer.focus(),
-    search: () => byId("search")?.focus() ?? false,
+    search: () => sidebar.openSearch(),
     editLast: () => current?.editLast?.() ?? false,
     copyLast: () => document.querySelector("article.reply:last-of-type .copy-button")?.click(),
     list: showShortcuts,
   },
   byId("message"),
 );
+byId("settings-open").addEventListener("click", changeSettings);
 addEventListener("popstate", () => show(location.pathname));
 
 again(() => ask("/api/models"), { attempts: Infinity })

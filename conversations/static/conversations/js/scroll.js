@@ -49,6 +49,11 @@ export class PoliteScroll {
     this.#look();
   }
 
+  /** Stay where the reader was led to. */
+  letGo() {
+    this.#pinned = false;
+  }
+
   #look() {
     this.#pinned = this.#distance() < NEAR_PX;
     this.#show();

@@ -1,201 +1,215 @@
-// The list of conversations.
+// The list of conversations: all of them, the archived ones, or what a search found.
 
 import { again } from "./again.js";
 import { ask } from "./api.js";
-import { askPerson } from "./dialog.js";
-import { ICONS, byId, icon, make } from "./dom.js";
-import { Refused } from "./events.js";
-import { address } from "./places.js";
+import { Changes } from "./changes.js";
+import { byId, make } from "./dom.js";
+import { Drawer } from "./drawer.js";
+import { grouped } from "./groups.js";
+import { gettext } from "./i18n.js";
+import { Listing } from "./listing.js";
+import { Rows } from "./rows.js";
+import { Search } from "./search.js";
 import { refusalOf } from "./words.js";
 
-const UNTITLED = "New conversation";
+const AHEAD_PX = 240;
 
 export class Sidebar {
-  #list = byId("conversations");
+  #all = new Listing((query) => read(query));
+  #archived = new Listing((query) => read({ ...query, archived: "true" }));
+  #shown = this.#all;
+  #current = null;
+  #drawer = new Drawer();
   #note = byId("list-note");
   #more = byId("load-more");
-  #conversations = new Map();
-  #before = null;
-  #current = null;
+  #toggle = byId("archived-toggle");
+  #rows;
+  #search;
+  #changes;
 
-  /** @param {{onDeleted: (id: string) => void, onRenamed: (id: string) => void,
-   *   onTrouble: (text: string) => void}} page */
+  /**
+   * @param {object} page
+   * @param {(id: string) => boolean} page.onDeleted whether it was the open one
+   * @param {(id: string) => void} page.onRestored
+   * @param {(id: string) => void} page.onRenamed
+   * @param {(id: string, messageId: string | null, sought: string) => void} page.onFound
+   * @param {(text: string) => void} page.onTrouble
+   */
   constructor(page) {
     this.page = page;
+    this.#changes = new Changes(this.#listForChanges(), page);
+    this.#rows = new Rows(byId("conversations"), (id) => this.#changes.itemsFor(id));
+    this.#search = new Search({ onFound: page.onFound, onChange: () => this.#draw() });
+    this.#toggle.addEventListener("click", () => this.#toggleArchived());
     this.#more.addEventListener("click", () => this.#loadMore());
-    this.#wireDrawer();
+    this.#loadWhenNear();
   }
 
   titleOf(id) {
-    return this.#conversations.get(id)?.title ?? "";
+    return this.#find(id)?.title ?? "";
   }
 
   /** Mark the conversation that is open. */
   select(id) {
     this.#current = id;
-    for (const row of this.#list.children) this.#mark(row);
+    this.#rows.mark(id);
   }
 
   /** Show a conversation that the server does not know yet. */
   expect(id, title) {
-    if (this.#conversations.has(id)) return;
-    this.#conversations = new Map([[id, { id, title }], ...this.#conversations]);
+    if (this.#all.get(id)) return;
+    this.#all.put({ id, title });
     this.#draw();
   }
 
   /** Nobody has been here before: a guest is made with the first message. */
   showEmpty() {
+    this.#all.loaded = this.#archived.loaded = true;
     this.#draw();
   }
 
   forget(id) {
-    if (this.#conversations.delete(id)) this.#draw();
+    const known = [this.#all.forget(id), this.#archived.forget(id)];
+    if (known.some(Boolean)) this.#draw();
   }
 
   /** Read the newest page again; what was loaded beyond it stays. Gives the revision it shows. */
   async refresh() {
-    const page = await again(() => ask("/api/conversations"));
-    const oldest = page.conversations.at(-1)?.updated_at ?? "";
-    const older = [...this.#conversations.values()].filter(
-      (one) => page.before && one.updated_at && one.updated_at < oldest,
-    );
-    if (!older.length) this.#before = page.before ?? null;
-    this.#take([...page.conversations, ...older]);
-    return page.revision;
+    const listing = this.#shown;
+    try {
+      const revision = await listing.refresh();
+      this.#draw();
+      return revision;
+    } catch (error) {
+      if (!listing.loaded) this.#drawFailure(error);
+      throw error;
+    }
   }
 
-  /** Ask whether to delete a conversation, and do it. */
+  /** Delete a conversation, unless that is taken back. */
   delete(id) {
-    return this.#delete(id);
+    this.#changes.delete(id);
+  }
+
+  /** Show the field of the search, and put the cursor into it. */
+  openSearch() {
+    this.#drawer.open();
+    this.#search.focus();
   }
 
   close() {
-    document.body.classList.remove("sidebar-shown");
-    byId("sidebar-open").setAttribute("aria-expanded", "false");
-    byId("backdrop").hidden = true;
+    this.#drawer.close();
+  }
+
+  #find(id) {
+    return this.#all.get(id) ?? this.#archived.get(id);
+  }
+
+  #listForChanges() {
+    const redrawn = (task) => (...values) => {
+      task(...values);
+      this.#draw();
+    };
+    const both = [this.#all, this.#archived];
+    return {
+      find: (id) => this.#find(id),
+      put: redrawn((conversation) => this.#sort(conversation)),
+      forget: redrawn((id) => both.forEach((listing) => listing.forget(id))),
+      hide: (id) => {
+        this.#rows.passFocusOn(id);
+        both.forEach((listing) => listing.hide(id));
+        this.#draw();
+      },
+      unhide: redrawn((id) => both.forEach((listing) => listing.unhide(id))),
+    };
+  }
+
+  /** Put a changed conversation where it belongs now. */
+  #sort(conversation) {
+    const [to, from] = conversation.archived
+      ? [this.#archived, this.#all]
+      : [this.#all, this.#archived];
+    if (from === this.#shown) this.#rows.passFocusOn(conversation.id);
+    from.forget(conversation.id);
+    to.put(conversation);
+  }
+
+  async #toggleArchived() {
+    this.#shown = this.#shown === this.#all ? this.#archived : this.#all;
+    if (this.#search.isActive) this.#search.clear();
+    this.#toggle.setAttribute("aria-pressed", String(this.#shown === this.#archived));
+    this.#draw();
+    await this.refresh().catch((error) => {
+      if (error.status === 401) this.showEmpty();
+      else this.page.onTrouble(refusalOf(error));
+    });
   }
 
   async #loadMore() {
+    const source = this.#search.isActive ? this.#search : this.#shown;
+    if (this.#more.disabled || !source.hasMore) return;
     this.#more.disabled = true;
     try {
-      const path = `/api/conversations?before=${encodeURIComponent(this.#before)}`;
-      const page = await again(() => ask(path), { attempts: 3 });
-      this.#before = page.before ?? null;
-      this.#take([...this.#conversations.values(), ...page.conversations]);
+      await source.loadMore();
+      delete this.#more.dataset.failed;
+      this.#draw();
     } catch (error) {
+      // From here on by the button alone.
+      this.#more.dataset.failed = "1";
       this.page.onTrouble(refusalOf(error));
     } finally {
       this.#more.disabled = false;
     }
   }
 
-  #take(conversations) {
-    this.#conversations = new Map(conversations.map((one) => [one.id, one]));
-    this.#draw();
+  #loadWhenNear() {
+    const root = this.#more.parentElement;
+    const margins = { root, rootMargin: `${AHEAD_PX}px` };
+    const near = new IntersectionObserver((entries) => {
+      const isNear = entries.some((entry) => entry.isIntersecting);
+      if (!isNear || this.#more.dataset.failed) return;
+      // Observed anew: where the next page is short, the button is near still.
+      near.unobserve(this.#more);
+      this.#loadMore().finally(() => near.observe(this.#more));
+    }, margins);
+    near.observe(this.#more);
   }
 
   #draw() {
-    const rows = new Map([...this.#list.children].map((row) => [row.dataset.id, row]));
-    const wanted = [...this.#conversations.values()].map((one) => {
-      const row = rows.get(one.id) ?? this.#row(one);
-      const link = row.firstElementChild;
-      if (link.textContent !== (one.title || UNTITLED)) link.textContent = one.title || UNTITLED;
-      link.title = link.textContent;
-      this.#mark(row);
-      return row;
-    });
-    const inOrder =
-      wanted.length === this.#list.children.length &&
-      wanted.every((row, index) => row === this.#list.children[index]);
-    // Moving rows takes the focus away from what is in them.
-    const focused = this.#list.contains(document.activeElement) ? document.activeElement : null;
-    if (!inOrder) this.#list.replaceChildren(...wanted);
-    if (!inOrder && focused?.isConnected) focused.focus();
-    this.#note.hidden = this.#conversations.size > 0;
-    this.#note.textContent = "Your conversations appear here.";
-    this.#more.hidden = !this.#before;
+    const searching = this.#search?.isActive ?? false;
+    const { loaded, conversations, hasMore } = this.#shown;
+    byId("conversations").hidden = searching;
+    byId("search-results").hidden = !searching;
+    byId("list-skeleton").hidden = loaded || searching || conversations.length > 0;
+    this.#rows.draw(grouped(conversations), this.#current);
+    this.#note.hidden = searching || !loaded || conversations.length > 0;
+    this.#note.textContent =
+      this.#shown === this.#archived
+        ? gettext("Nothing is archived.")
+        : gettext("Your conversations appear here.");
+    byId("archived-heading").hidden = searching || this.#shown !== this.#archived;
+    this.#more.hidden = !(searching ? this.#search.hasMore : hasMore);
   }
 
-  #row({ id }) {
-    const link = make("a", {
-      href: address(`/c/${id}`),
-      className: "conversation-link",
-      data: { route: "" },
-    });
-    const rename = this.#button("Rename", ICONS.pen, () => this.#rename(id));
-    const remove = this.#button("Delete", ICONS.bin, () => this.#delete(id));
-    return make("li", { className: "conversation-row", data: { id } }, link, rename, remove);
+  #drawFailure(error) {
+    const retry = make(
+      "button",
+      { type: "button", className: "link-button", onclick: () => this.#tryAgain() },
+      gettext("Try again"),
+    );
+    byId("list-skeleton").hidden = true;
+    this.#note.hidden = false;
+    this.#note.replaceChildren(make("span", {}, refusalOf(error)), " ", retry);
   }
 
-  #button(label, path, onclick) {
-    const button = make("button", { type: "button", className: "icon-button row-button", onclick });
-    button.append(icon(path));
-    button.title = label;
-    button.setAttribute("aria-label", label);
-    return button;
+  async #tryAgain() {
+    this.#draw();
+    this.#note.hidden = true;
+    await this.refresh().catch(() => {}); // the list says so itself
   }
+}
 
-  #mark(row) {
-    const link = row.firstElementChild;
-    if (row.dataset.id === this.#current) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
-  }
-
-  async #rename(id) {
-    const before = this.titleOf(id) || UNTITLED;
-    const title = await askPerson({
-      title: "Rename the conversation",
-      confirm: "Rename",
-      value: before,
-    });
-    if (!title?.trim() || title.trim() === before) return;
-    await this.#change(async () => {
-      const body = { title: title.trim() };
-      const changed = await again(() => ask(`/api/conversations/${id}`, { method: "PATCH", body }));
-      this.#conversations.set(id, changed);
-      this.#draw();
-      this.page.onRenamed(id);
-    });
-  }
-
-  async #delete(id) {
-    const answer = await askPerson({
-      title: "Delete this conversation?",
-      text: `“${this.titleOf(id) || UNTITLED}” and all its messages will be gone.`,
-      confirm: "Delete",
-      danger: true,
-    });
-    if (answer === null) return;
-    await this.#change(async () => {
-      await again(() => ask(`/api/conversations/${id}`, { method: "DELETE" })).catch((error) => {
-        if (!(error instanceof Refused && error.status === 404)) throw error;
-      });
-      this.forget(id);
-      this.page.onDeleted(id);
-    });
-  }
-
-  async #change(task) {
-    try {
-      await task();
-    } catch (error) {
-      this.page.onTrouble(refusalOf(error));
-    }
-  }
-
-  #wireDrawer() {
-    const opener = byId("sidebar-open");
-    opener.addEventListener("click", () => {
-      document.body.classList.add("sidebar-shown");
-      opener.setAttribute("aria-expanded", "true");
-      byId("backdrop").hidden = false;
-      byId("sidebar-close").focus();
-    });
-    byId("sidebar-close").addEventListener("click", () => {
-      this.close();
-      opener.focus();
-    });
-    byId("backdrop").addEventListener("click", () => this.close());
-    addEventListener("keydown", (event) => event.key === "Escape" && this.close());
-  }
+function read(query) {
+  const parameters = new URLSearchParams(query).toString();
+  return again(() => ask(`/api/conversations${parameters && `?${parameters}`}`), { attempts: 5 });
 }

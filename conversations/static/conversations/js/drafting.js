@@ -1,0 +1,72 @@
+// Keeps the composer and the drafts in step.
+
+import { byId } from "./dom.js";
+import { Drafts, storageOfBrowser } from "./drafts.js";
+
+const PATIENCE_MS = 300;
+const NEW = "new";
+
+export class Drafting {
+  #drafts = new Drafts(storageOfBrowser(), { base: document.body.dataset.base });
+  #composer;
+  #id = null;
+  #timer = 0;
+
+  /** @param {{text: string}} composer */
+  constructor(composer) {
+    this.#composer = composer;
+    byId("message").addEventListener("input", () => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(() => this.keep(), PATIENCE_MS);
+    });
+    addEventListener("pagehide", () => this.keep());
+    document.addEventListener("visibilitychange", () => document.hidden && this.keep());
+    addEventListener("storage", (event) => this.#changedElsewhere(event));
+  }
+
+  /** Show what was begun in this conversation; null is one that does not exist yet. */
+  open(id) {
+    this.keep();
+    this.#id = id ?? NEW;
+    const draft = this.#drafts.read(this.#id);
+    if (this.#composer.text !== draft) this.#composer.text = draft;
+  }
+
+  /** The text went out into this conversation; what is in the field now belongs to it. */
+  sent(id) {
+    if (this.#id !== null) this.#drafts.forget(this.#id);
+    this.#id = id;
+    this.keep();
+  }
+
+  /** A text could not be sent: keep it as what was begun in this conversation. */
+  giveBack(id, text) {
+    this.#drafts.write(id ?? NEW, text);
+  }
+
+  /** Write down what the field says. */
+  keep() {
+    clearTimeout(this.#timer);
+    if (this.#id !== null) this.#drafts.write(this.#id, this.#composer.text);
+  }
+
+  /** Forget every draft: the person leaves. */
+  forgetAll() {
+    clearTimeout(this.#timer);
+    this.#id = null;
+    this.#drafts.clear();
+  }
+
+  #changedElsewhere({ key, oldValue }) {
+    if (this.#drafts.idOf(key) !== this.#id || this.#id === null) return;
+    // Who writes here goes on; a field that shows the other tab's draft follows it.
+    let before = "";
+    try {
+      before = JSON.parse(oldValue)?.text ?? "";
+    } catch {
+      return;
+    }
+    if (this.#composer.text !== before || document.hasFocus()) return;
+    this.#composer.text = this.#drafts.read(this.#id);
+  }
+}

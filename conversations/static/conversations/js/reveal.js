@@ -1,0 +1,45 @@
+// Leads the eye to a message, and in it to what was searched for.
+
+import { pieces } from "./marks.js";
+
+const HIGHLIGHT = "found";
+
+/**
+ * Scroll to a message and mark the words in it.
+ * @param {Element} message
+ * @param {string} sought
+ */
+export function reveal(message, sought) {
+  const ranges = rangesOf(message, sought);
+  // Not by elements: what a reply shows is its renderer's alone.
+  if (globalThis.Highlight) CSS.highlights.set(HIGHLIGHT, new Highlight(...ranges));
+  const target = ranges[0]?.startContainer.parentElement ?? message;
+  const fits = target.offsetHeight < innerHeight / 2;
+  target.scrollIntoView({ block: fits ? "center" : "start" });
+  message.tabIndex = -1;
+  message.focus({ preventScroll: true });
+}
+
+/** Mark nothing any more. */
+export function unmark() {
+  globalThis.CSS?.highlights?.delete(HIGHLIGHT);
+}
+
+function rangesOf(message, sought) {
+  const ranges = [];
+  const texts = document.createTreeWalker(message, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    let at = 0;
+    for (const { text, hit } of pieces(node.data, sought)) {
+      if (hit) {
+        const range = new Range();
+        range.setStart(node, at);
+        range.setEnd(node, at + text.length);
+        ranges.push(range);
+      }
+      at += text.length;
+    }
+  }
+  return ranges;
+}
