@@ -28,7 +28,7 @@ export function openPanel(title, { className = "" } = {}) {
   const closed = new Promise((resolve) => {
     dialog.addEventListener("close", () => {
       dialog.remove();
-      if (before?.isConnected) before.focus();
+      giveBack(before);
       resolve();
     });
   });
@@ -43,6 +43,14 @@ export function openPanel(title, { className = "" } = {}) {
       alert.hidden = !problem;
     },
   };
+}
+
+// The browser gave the focus back already, but Chromium 156 takes the caret away with the dialog:
+// a field that is focused takes no keys then, until it is focused anew.
+function giveBack(element) {
+  if (!element?.isConnected) return;
+  element.blur();
+  element.focus();
 }
 
 /**
