@@ -41,6 +41,7 @@ export class Drafting {
 
   /** A text could not be sent: keep it as what was begun in this conversation. */
   giveBack(id, text) {
+    if (id === null) this.#id = NEW; // there is no such conversation after all
     this.#drafts.write(id ?? NEW, text);
   }
 
