@@ -186,6 +186,10 @@ class RunConsumer(AsyncWebsocketConsumer):
                     await self.command(message)
         except BadFrame as error:
             self.say_error(ref, error.code, str(error))
+        except (DatabaseError, InterfaceError) as error:
+            logger.warning("A command waits for storage: %s", type(error).__name__)
+            text = "Storage is not available right now; try again."
+            self.say_error(ref, "storage_unavailable", text, retryable=True)
 
     async def _run_own(self, command: frames.Command) -> None:
         match command:

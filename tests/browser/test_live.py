@@ -1,10 +1,14 @@
 """Replies that go on whatever happens to page, network and server; over each transport."""
 
 import asyncio
+import json
+from urllib.parse import urlsplit
 
 import pytest
+from playwright.async_api import Route
 
 from tests.browser.visitor import Visitor
+from tests.integration.servers import ROOT
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -161,3 +165,35 @@ async def test_stop_ends_a_reply_over_any_transport(visitor: Visitor, transport:
     await visitor.page.click("#stop")
     await visitor.sees_end("stopped")
     await visitor.shows_what_is_stored()
+
+
+async def test_the_example_of_the_documents_follows_a_reply_by_events_js_alone(
+    visitor: Visitor,
+) -> None:
+    async def example(route: Route) -> None:
+        name = urlsplit(route.request.url).path.split("/")[-1]
+        await route.fulfill(path=ROOT / "docs" / "examples" / name)
+
+    visitor.may_fail_to_load = True
+    page = visitor.page
+    await page.route("**/examples/**", example)
+    await page.goto(f"{visitor.server.url}/examples/one-reply.html?model=scripted")
+    await page.fill("#question", json.dumps({"steps": [WORDS | {"repeat": 200}]}))
+    await page.click("text=Ask")
+    shown = page.locator("#reply")
+    await visitor.until(shown.text_content, "no text came")
+    before = await shown.text_content() or ""
+    await visitor.context.set_offline(True)
+    await page.locator("#state", has_text="offline").wait_for()
+    await visitor.context.set_offline(False)
+    await page.reload()
+    await page.locator("#state", has_text="settled: completed stop").wait_for()
+    conversation = page.url.split("#")[1].split("/")[0]
+    question, reply = await visitor.stored(conversation)
+    assert await shown.text_content() == reply["content"]
+    assert reply["content"].startswith(before)
+    await page.fill("#question", json.dumps({"steps": [{"stall": True}]}))
+    await page.click("text=Ask")
+    await page.locator("#state", has_text="open").wait_for()
+    await page.click("#stop")
+    await page.locator("#state", has_text="settled: stopped user").wait_for()

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from autobahn.exception import Disconnected
 from channels.testing import WebsocketCommunicator
+from django.db import OperationalError
 
 from conversations.models import Conversation
 from streaming import runner, threads
@@ -37,6 +38,8 @@ class Anyone(RunConsumer):
     async def command(self, message: dict[str, Any]) -> None:
         if message["type"] == "break":
             raise RuntimeError("planted")
+        if message["type"] == "lock":
+            raise OperationalError("planted: the database is away")
         self.say({"type": "echo", "ref": message.get("ref")})
 
 
@@ -176,6 +179,7 @@ async def test_an_unfollowed_run_is_silent(current_worker: LocalWorker, connect:
         ({"type": "follow", "run_id": str(uuid4()), "after": "x"}, "bad_cursor"),
         ({"type": "echo", "ref": {}}, "invalid_field"),
         ({"type": "break"}, "internal"),
+        ({"type": "lock"}, "storage_unavailable"),
     ],
 )
 async def test_a_bad_frame_gets_an_error_and_the_socket_stays(

@@ -41,7 +41,10 @@ const composer = new Composer({
   onStop: () => current?.stop(),
   say: (text) => status.announce(text),
 });
-const account = new Account({ onTrouble: (text) => status.alarm(text) });
+const account = new Account({
+  onTrouble: (text) => status.alarm(text),
+  choices: () => [live.setting()],
+});
 const drafting = new Drafting(composer);
 new PromptList(composer);
 let newSettings = {};
