@@ -12,7 +12,7 @@ import { Rating } from "./rating.js";
 import { textOf } from "./reply.js";
 
 const BELOW = "M7 10l5 5 5-5";
-const MORE = "M5 12h.01M12 12h.01M19 12h.01";
+const MORE = [5, 12, 19].map((x) => `M${x - 1} 12a1 1 0 1 0 2 0a1 1 0 1 0-2 0`).join("");
 const SAID_MS = 1500;
 
 /**
@@ -63,6 +63,7 @@ export class ReplyActions {
     this.page = page;
     this.branches = switchOf(page, read);
     this.#copy = copyButton(() => textOf(read()));
+    this.#copy.classList.add("copy-reply");
     this.#regenerate = button(gettext("Regenerate"), ICONS.again, () =>
       page.onAction("regenerate", read()),
     );
@@ -89,8 +90,9 @@ export class ReplyActions {
       this.#copy,
       this.#regenerate,
       this.#other,
-      ...this.#rating.elements,
+      ...this.#rating.thumbs,
       more,
+      this.#rating.remark,
       this.#figures,
     );
   }

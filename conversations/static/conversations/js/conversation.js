@@ -2,13 +2,11 @@
 
 import { again } from "./again.js";
 import { ask, readMessage, request } from "./api.js";
-import { askPerson } from "./dialog.js";
+import { deleteMessage } from "./deleting.js";
 import { Refused, follow } from "./events.js";
-import { attachmentsOf, partsOf } from "./files.js";
-import { gettext, interpolate, ngettext } from "./i18n.js";
-import { newId } from "./ids.js";
 import { latestWins } from "./latest.js";
 import { reopened, replyFrom } from "./reply.js";
+import { continued, edited, regenerated, sent } from "./starts.js";
 import { Transcript } from "./transcript.js";
 import { Tree, withFollowers } from "./tree.js";
 
@@ -85,12 +83,7 @@ export class OpenConversation {
   /** Ask; the question and the waiting reply are shown at once. */
   send(content, model, attachments = []) {
     const parent = this.#tree.branch.at(-1)?.id ?? null;
-    this.#ask(content, {
-      path: `/api/conversations/${this.id}/messages`,
-      parent,
-      model,
-      attachments,
-      body: parent ? { parent_id: parent } : {},
+    this.#start(sent(this.id, { parent, content, attachments, model }), {
       prepare: () => this.#create(model),
       onRefused: () => this.#page.onNotSent(this, content, attachments),
     });
@@ -169,70 +162,37 @@ export class OpenConversation {
 
   #continue(reply) {
     this.#follow(reopened(reply), {
-      path: `/api/messages/${reply.id}/continue`,
-      body: { after: reply.cursor },
+      ...continued(reply),
       onRefused: () => this.transcript.of(reply.id)?.update(reply),
     });
   }
 
   #edit(question, content) {
-    this.#ask(content, {
-      path: `/api/messages/${question.id}/edit`,
-      parent: question.parent_id,
-      model: this.#page.chosenModel(),
-      attachments: attachmentsOf(question),
+    this.#start(edited(question, { content, model: this.#page.chosenModel() }), {
       onRefused: () => this.transcript.of(question.id)?.edit(content),
     });
   }
 
   #regenerate(reply, model) {
-    const id = newId();
-    const question = this.#tree.messages.find((message) => message.id === reply.id)?.parent_id;
-    this.#start([newReply(id, question, model)], {
-      path: `/api/messages/${reply.id}/regenerate`,
-      body: { reply_id: id, model },
-    });
+    const { parent_id: question } = this.#tree.messages.find(({ id }) => id === reply.id);
+    this.#start(regenerated(reply, question, model));
   }
 
-  async #delete(message) {
-    const following = withFollowers(this.#tree.messages, message.id).length - 1;
-    const more = ngettext(
-      "%s message that follows it is deleted, too.",
-      "%s messages that follow it are deleted, too.",
-      following,
-    );
-    const answer = await askPerson({
-      title: gettext("Delete this message?"),
-      text: following ? interpolate(more, [following]) : "",
-      confirm: gettext("Delete"),
-      danger: true,
-    });
-    if (answer === null) return;
+  async #delete({ id }) {
+    const following = withFollowers(this.#tree.messages, id).length - 1;
     try {
-      await again(() => ask(`/api/messages/${message.id}`, { method: "DELETE" }), { attempts: 3 });
+      if (await deleteMessage(id, following)) await this.refresh();
     } catch (error) {
-      // What is gone already, maybe by an attempt of ours that was not answered, is what we want.
-      if (error.status !== 404) return this.#page.onTrouble(this, error);
+      this.#page.onTrouble(this, error);
     }
-    await this.refresh().catch((error) => this.#page.onTrouble(this, error));
-  }
-
-  /** Put a question, in its place in the tree. */
-  #ask(content, { parent, model, attachments, body, ...start }) {
-    const [id, replyId] = [newId(), newId()];
-    const files = attachments.length ? { attachments: attachments.map((one) => one.id) } : {};
-    const question = newQuestion(id, parent, content, attachments);
-    this.#start([question, newReply(replyId, id, model)], {
-      body: { id, reply_id: replyId, content, model, ...files, ...body },
-      ...start,
-    });
   }
 
   /** Show what is about to be, and bring it to the server; what it refuses is taken back. */
-  #start(added, { onRefused = () => {}, ...start }) {
+  #start({ added, ...start }, { prepare, onRefused = () => {} } = {}) {
     const takeBack = this.#tree.add(...added);
     this.#follow(replyFrom(added.at(-1)), {
       ...start,
+      prepare,
       onRefused: () => {
         takeBack();
         this.#show();
@@ -317,15 +277,4 @@ export class OpenConversation {
       else this.#page.onTrouble(this, error);
     }
   }
-}
-
-/** A question that the server does not have yet, in the words of the wire. */
-function newQuestion(id, parent, content, attachments) {
-  const parts = partsOf(content, attachments);
-  return { id, parent_id: parent, role: "user", parts, content, status: "completed" };
-}
-
-/** A reply that the server has not begun yet. */
-function newReply(id, question, model) {
-  return { id, parent_id: question, role: "assistant", parts: [], status: "running", model };
 }

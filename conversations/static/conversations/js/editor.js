@@ -10,9 +10,10 @@ export class Editor {
 
   /**
    * @param {string} text
-   * @param {{onSave: (text: string) => void, onCancel: () => void}} owner
+   * @param {{onSave: (text: string) => void, onCancel: () => void, mayBeEmpty?: boolean}} owner
    */
-  constructor(text, { onSave, onCancel }) {
+  constructor(text, { onSave, onCancel, mayBeEmpty = false }) {
+    this.mayBeEmpty = mayBeEmpty;
     this.onSave = onSave;
     this.onCancel = onCancel;
     this.#field = make("textarea", {
@@ -48,7 +49,7 @@ export class Editor {
   #save(event) {
     event.preventDefault();
     const text = this.#field.value.trim();
-    if (text) this.onSave(text);
+    if (text || this.mayBeEmpty) this.onSave(text);
     else this.#field.focus();
   }
 

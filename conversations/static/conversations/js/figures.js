@@ -24,7 +24,7 @@ export function detailsOf(reply, nameOf) {
     [gettext("Model"), nameOf(reply.model)],
     [gettext("Provider"), reply.provider],
     [gettext("Asked at"), reply.createdAt && moment(reply.createdAt)],
-    [gettext("First text after"), reply.firstTokenMs !== null && seconds(reply.firstTokenMs, 2)],
+    [gettext("First text after"), reply.firstTokenMs !== null && seconds(reply.firstTokenMs)],
     [gettext("Duration"), reply.durationMs !== null && seconds(reply.durationMs)],
     [gettext("Tokens read"), usage && number(usage.input_tokens)],
     [gettext("Tokens written"), usage && number(usage.output_tokens)],
@@ -48,8 +48,8 @@ function tokens(count) {
   return interpolate(ngettext("%s token", "%s tokens", count), [number(count)]);
 }
 
-function seconds(ms, digits = 1) {
-  return interpolate(gettext("%s s"), [number(ms / 1000, digits)]);
+function seconds(ms) {
+  return interpolate(gettext("%s s"), [number(ms / 1000, ms < 1000 ? 2 : 1)]);
 }
 
 function number(value, digits = 0) {

@@ -361,7 +361,7 @@ listen(
     compose: () => composer.focus(),
     search: () => sidebar.openSearch(),
     editLast: () => current?.editLast?.() ?? false,
-    copyLast: () => document.querySelector("article.reply:last-of-type .copy-button")?.click(),
+    copyLast: () => document.querySelector("article.reply:last-of-type .copy-reply")?.click(),
     list: showShortcuts,
   },
   byId("message"),

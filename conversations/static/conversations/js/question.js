@@ -46,6 +46,7 @@ export class Question {
     this.#editor = new Editor(text, {
       onSave: (text) => this.page.onAction("edit", this.message, text),
       onCancel: () => this.#close(),
+      mayBeEmpty: attachmentsOf(this.message).length > 0,
     });
     this.#text.hidden = this.#actions.element.hidden = true;
     this.element.classList.add("is-edited");

@@ -14,7 +14,6 @@ export class Rating {
   #id;
   #given = { rating: 0, comment: "" };
   #thumbs;
-  #remark;
 
   /** @param {{id: string, onTrouble: (error: Error) => void}} options `id` is the reply's */
   constructor({ id, onTrouble }) {
@@ -24,12 +23,12 @@ export class Rating {
       1: this.#thumb(1, gettext("Good reply"), "action thumb"),
       [-1]: this.#thumb(-1, gettext("Bad reply"), "action thumb thumb-down"),
     };
-    this.#remark = make(
+    this.remark = make(
       "button",
       { type: "button", className: "action", hidden: true, onclick: () => this.#comment() },
       gettext("Comment"),
     );
-    this.elements = [this.#thumbs[1], this.#thumbs[-1], this.#remark];
+    this.thumbs = [this.#thumbs[1], this.#thumbs[-1]];
   }
 
   /** Show what is stored. */
@@ -38,8 +37,8 @@ export class Rating {
     for (const [value, button] of Object.entries(this.#thumbs)) {
       button.setAttribute("aria-pressed", String(Number(value) === rating));
     }
-    this.#remark.hidden = rating === 0;
-    this.#remark.textContent = comment ? gettext("Edit the comment") : gettext("Comment");
+    this.remark.hidden = rating === 0;
+    this.remark.textContent = comment ? gettext("Edit the comment") : gettext("Comment");
   }
 
   #thumb(value, label, className) {

@@ -2,12 +2,14 @@
 
 import { ReplyBubble } from "./bubble.js";
 import { make } from "./dom.js";
+import { gettext } from "./i18n.js";
 import { Question } from "./question.js";
 import { adopt, replyFrom } from "./reply.js";
 import { versionsOf } from "./tree.js";
 
 export class Transcript {
   #bubbles = new Map();
+  #empty = make("p", { className: "empty-note" }, gettext("Nothing is said here yet."));
 
   /** @param {import("./actions.js").Page} page */
   constructor(page) {
@@ -40,6 +42,8 @@ export class Transcript {
       if (bubble.element !== place) this.element.insertBefore(bubble.element, place);
       before = bubble.element;
     }
+    if (branch.length) this.#empty.remove();
+    else this.element.append(this.#empty);
     const { last } = this;
     for (const bubble of this.#bubbles.values()) bubble.setLast?.(bubble === last);
   }
