@@ -29,7 +29,12 @@ function look() {
     const shown = asWritten(reply.querySelector(".reply-text"));
     const text = shown.replace(/[^\\p{L}]+/gu, " ").trim();
     const before = seen.get(id) ?? "";
-    if (!text.startsWith(before)) breaches.push(`text went from ${before} to ${text}`);
+    if (!text.startsWith(before)) {
+      let at = 0;
+      while (before[at] === text[at]) at += 1;
+      const [from, to] = [before, text].map((one) => one.slice(Math.max(at - 40, 0), at + 40));
+      breaches.push(`text went from "${from}" to "${to}"`);
+    }
     seen.set(id, text);
   }
 }

@@ -12,6 +12,9 @@ const SAMPLE = [
   "| a | b |\n|---|---|\n| 1 | 2 |\n| 3 | 4 |\n\n",
   "> quoted\n> on\nlazily\n\n",
   "A sum\n$$\na_1\n+ b_2\n$$\nand $x*y*z$, a note[^1].\n\n[^1]: Here.\n\n",
+  "See [this][a], [that](https://example.org/x_y), [b], **bold *both* end** and ~~gone~~.\n\n",
+  "![A chart](https://example.org/c.png) 5 &lt; 6 &amp; H<sub>2</sub>O <https://example.org/>\n\n",
+  '[a]: https://example.org/a "A title"\n[b]: <https://example.org/b>\n\n',
   "Setext\n======\n\n<b>raw</b> html\n\n<div>\nblock\n</div>\n\n---\n\n",
   "    indented code\n\n\tand a tab\n\nlast words 渡𝕠",
 ].join("");
@@ -30,7 +33,8 @@ function streamed(text, step) {
     return taken.open;
   };
   for (let end = step; end < text.length; end += step) take(text.slice(0, end));
-  return htmlOf([...finished, ...take(text, { whole: true })]);
+  const open = take(text, { whole: true });
+  return htmlOf([...finished.flatMap((token) => blocks.again(token)), ...open]);
 }
 
 /** What is shown of a text that breaks off here. */
@@ -42,6 +46,25 @@ function shown(text) {
 test("text that came in pieces is rendered as text that came at once", () => {
   const expected = whole(SAMPLE);
   for (const step of [1, 3, 7, 64]) assert.equal(streamed(SAMPLE, step), expected, `step ${step}`);
+});
+
+test("letters that were shown stay, and none comes before them", () => {
+  const entities = { "&lt;": "<", "&gt;": ">", "&amp;": "&", "&quot;": '"', "&#39;": "'" };
+  const lettersOf = (html) =>
+    html
+      .replace(/<[^>]+>/g, "")
+      .replace(/&[a-z#0-9]+;/g, (entity) => entities[entity])
+      .replace(/[^\p{L}]+/gu, " ")
+      .trim();
+  const blocks = new Blocks();
+  let [done, before] = ["", ""];
+  for (let end = 1; end < SAMPLE.length; end += 1) {
+    const { finished, open } = blocks.take(SAMPLE.slice(0, end));
+    done += htmlOf(finished);
+    const now = lettersOf(done + htmlOf(open));
+    assert.ok(now.startsWith(before), `${before.slice(-30)} became ${now.slice(-30)}`);
+    before = now;
+  }
 });
 
 test("CRLF is a line end, also when it is cut", () => {

@@ -14,12 +14,19 @@ export const dialect = new Marked({
   gfm: true,
   extensions: [...formulas, ...footnotes, ...references],
   hooks: { emStrongMask: withoutFormulas },
+  tokenizer: { tag },
   renderer: { html: htmlAsText, image: imageAsLink, code },
 });
 
 /** HTML of tokens, for the sanitizer. */
 export function htmlOf(tokens) {
   return dialect.parser(tokens);
+}
+
+// A tag says nothing about what follows it: there is no raw text behind <script>.
+function tag(source) {
+  const raw = this.rules.inline.tag.exec(source)?.[0];
+  if (raw) return { type: "html", raw, text: raw, block: false, inLink: false, inRawBlock: false };
 }
 
 function htmlAsText({ text, block }) {

@@ -5,6 +5,9 @@
 import { formulaAt } from "./formulas.js";
 
 const MARK = /[`*_~![\]$\\<]/;
+const MAYBE_DEFINITION =
+  /^!?\[[^\]\n]{0,80}(?:\]:?\s*|\]:\s*(?:<[^>\n]*>?|\S+)(?:\s+["'(][^\n]*)?\s*)?$/;
+const HALF_TAG = /<\/?(?:br?|su?|su[bp]|k|kbd?|m|ma|mark?|u|i|ins?)? ?\/?$/i;
 const LETTER = /[\p{L}\p{N}]/u;
 
 /**
@@ -12,14 +15,14 @@ const LETTER = /[\p{L}\p{N}]/u;
  * @param {string} text Markdown of one paragraph, heading or cell
  */
 export function mended(text) {
-  if (/^!?\[[^\]\n]{0,80}(?:\]:?\s*)?$/.test(text)) return "";
+  if (MAYBE_DEFINITION.test(text)) return "";
   return closed(withoutHalfMark(text));
 }
 
 function withoutHalfMark(text) {
   return text
     .replace(/\[\^[^\]\s]{0,60}$/, "")
-    .replace(/<\/?[a-z]{0,4} ?\/?$/i, "")
+    .replace(HALF_TAG, "")
     .replace(/&#?\w{0,10}$/, "")
     .replace(/(?:!?\[|\\|[*_~`]+|(?<!\$)\$)$/, "");
 }
@@ -44,7 +47,8 @@ function closed(whole) {
     else if (open.some((one) => one.mark === "[")) {
       const bracket = closeBracket(open);
       if (/^(?:\[[^\]]*)?$/.test(text.slice(at))) {
-        return ending(withoutBracket(text.slice(0, at - 1), [...open, bracket]), open);
+        const isReference = text[bracket.at - 1] === "]";
+        return ending(isReference ? text : withoutBrackets(text, bracket.at, at), open);
       }
       if (text[at] !== "(") continue;
       const end = endOfAddress(text, at + 1);
@@ -52,7 +56,8 @@ function closed(whole) {
       at = end;
     }
   }
-  return ending(withoutBracket(text, open), open);
+  const bracket = open.findLast(({ mark }) => mark === "[");
+  return ending(bracket ? withoutBrackets(text, bracket.at) : text, open);
 }
 
 function nextMark(text, from) {
@@ -128,11 +133,9 @@ function endOfAddress(text, from) {
   return -1;
 }
 
-/** The bracket of a link that is not known to be one yet does not show. */
-function withoutBracket(text, open) {
-  const bracket = open.findLast(({ mark }) => mark === "[")?.at;
-  const isLone = bracket === undefined || text.length - bracket > 200;
-  if (isLone || LETTER.test(text[bracket - 1] ?? " ")) return text;
-  const words = text.slice(bracket).replace(/^!?\[/, "");
-  return /^\p{L}/u.test(words) ? text.slice(0, bracket) + words : text;
+/** The brackets of a link that is not known to be one yet do not show. */
+function withoutBrackets(text, from, to = text.length + 1) {
+  const words = text.slice(from, to - 1).replace(/^!?\[/, "");
+  const mayBeLink = /^\p{L}/u.test(words) && words.length < 200 && !LETTER.test(text[from - 1] ?? " ");
+  return mayBeLink ? text.slice(0, from) + words : text;
 }
