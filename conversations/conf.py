@@ -40,6 +40,11 @@ def attachment_bytes() -> int:
     return int(getattr(settings, "ATTACHMENT_BYTES", 20 * 1024 * 1024))
 
 
+def import_bytes() -> int:
+    """Return the size of the largest import, packed or unpacked: IMPORT_BYTES."""
+    return int(getattr(settings, "IMPORT_BYTES", 128 * 1024 * 1024))
+
+
 def chat_providers() -> dict[str, Any]:
     """Return the providers by alias, the default first: CHAT_PROVIDERS."""
     return dict(getattr(settings, "CHAT_PROVIDERS", {}))

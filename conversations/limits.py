@@ -10,11 +10,18 @@ from conversations.exceptions import TooLarge
 
 _SKIPPED_BYTES = 64 * 1024 * 1024  # read and thrown away, so that the client reads our answer
 _FORM_BYTES = 64 * 1024  # what a form has around its file
-_UPLOAD = "holdfast:api:upload_attachment"
+_UPLOADS = {
+    "holdfast:api:upload_attachment": conf.attachment_bytes,
+    "holdfast:api:import_conversations": conf.import_bytes,
+}
+_PATHS = ("/attachments", "/import")
 
 
 class BodyLimit:
-    """ASGI wrapper: answers 413 for a body over `BODY_BYTES`, an upload over `ATTACHMENT_BYTES`."""
+    """ASGI wrapper: answers 413 for a body over `BODY_BYTES`.
+
+    What brings a file has a limit of its own: `ATTACHMENT_BYTES`, `IMPORT_BYTES`.
+    """
 
     def __init__(self, app: Any) -> None:
         self._app = app
@@ -24,8 +31,9 @@ class BodyLimit:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        if _is_upload(scope):
-            await self._pass(scope, receive, send)
+        most = _upload_bytes(scope)
+        if most is not None:
+            await self._pass(scope, receive, send, most)
             return
         taken: list[Any] = []
         size = 0
@@ -45,7 +53,7 @@ class BodyLimit:
 
         await self._app(scope, replay, send)
 
-    async def _pass(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _pass(self, scope: Any, receive: Any, send: Any, most: int) -> None:
         """Serve an upload, which goes on to Django's file on disk as it comes, or refuse it."""
         size = 0
         more = True
@@ -56,15 +64,11 @@ class BodyLimit:
             size += len(message.get("body", b""))
             more = message.get("more_body", False)
             # Django throws away what it has when the client is gone, and answers nothing.
-            return {"type": "http.disconnect"} if self._is_too_large(size) else message
+            return {"type": "http.disconnect"} if size > most else message
 
         await self._app(scope, count, send)
-        if self._is_too_large(size):
+        if size > most:
             await self._refuse(receive, send, size, more=more)
-
-    @staticmethod
-    def _is_too_large(size: int) -> bool:
-        return size > conf.attachment_bytes() + _FORM_BYTES
 
     async def _refuse(self, receive: Any, send: Any, size: int, *, more: bool) -> None:
         while more and size < _SKIPPED_BYTES:
@@ -79,12 +83,14 @@ class BodyLimit:
         await send({"type": "http.response.body", "body": body})
 
 
-def _is_upload(scope: Any) -> bool:
-    kind = dict(scope["headers"]).get(b"content-type", b"")
-    if not kind.startswith(b"multipart/form-data"):
-        return False
+def _upload_bytes(scope: Any) -> int | None:
+    """Return the limit of a request that brings a file; None for any other."""
+    path = str(scope["path"])
+    if not path.endswith(_PATHS):
+        return None
     try:
-        found = resolve(str(scope["path"]).removeprefix(scope.get("root_path", "")))
+        found = resolve(path.removeprefix(scope.get("root_path", "")))
     except Resolver404:
-        return False
-    return found.view_name == _UPLOAD
+        return None
+    limit = _UPLOADS.get(found.view_name)
+    return None if limit is None else limit() + _FORM_BYTES

@@ -2,6 +2,7 @@
 
 import io
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from playwright.async_api import Browser
 from pypdf import PdfReader
 
 from tests.browser.visitor import Visitor
+
+FIXTURES = Path(__file__).parents[1] / "conversations" / "fixtures"
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -94,3 +97,23 @@ async def test_a_long_conversation_is_printed_whole(visitor: Visitor) -> None:
     assert "lastwords" in squeezed
     for chrome in ("Askanything", "Newconversation", "Regenerate"):
         assert chrome not in squeezed, chrome
+
+
+async def test_an_export_of_chatgpt_is_taken_over_and_told_about(visitor: Visitor) -> None:
+    await choose(visitor, "Import conversations")
+    dialog = visitor.page.get_by_role("dialog", name="Import conversations")
+    await dialog.locator("input[type=file]").set_input_files(
+        FIXTURES / "chatgpt-conversations.json"
+    )
+    await dialog.get_by_text("3 conversations added.").wait_for()
+    await dialog.get_by_text("4 steps of tools").wait_for()
+    await dialog.get_by_text("Conversations of which something is missing").click()
+    assert await dialog.get_by_role("listitem").filter(has_text="Harbour bells").is_visible()
+    await dialog.locator("input[type=file]").set_input_files(
+        FIXTURES / "chatgpt-conversations.json"
+    )
+    await dialog.get_by_text("3 conversations were here already.").wait_for()
+    await dialog.get_by_role("button", name="Close").click()
+    await visitor.page.get_by_role("link", name="Harbour bells").click()
+    await visitor.sees("Nobody knows.")
+    assert (await visitor.text()).split() == ["I", "looked", "it", "up.", "Nobody", "knows."]

@@ -34,7 +34,10 @@ class ShareDialog {
     this.#path = `/api/conversations/${conversation.id}/share`;
     this.#title.value = conversation.title;
     this.#link.setAttribute("aria-label", gettext("Link"));
-    this.#link.addEventListener("focus", () => this.#link.select());
+    this.#link.addEventListener("focus", () => {
+      this.#link.select();
+      this.#link.scrollLeft = 0;
+    });
     this.#linkRow = make(
       "div",
       { className: "link-row", hidden: true },

@@ -18,7 +18,12 @@ const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
 export function placeTopMenu(page) {
   const items = () => entries(page, page.conversation());
   byId("top-menu").replaceWith(
-    menuButton({ label: gettext("More about this conversation"), path: DOTS, items }),
+    menuButton({
+      label: gettext("More about this conversation"),
+      path: DOTS,
+      className: "icon-button top-menu",
+      items,
+    }),
   );
 }
 
