@@ -54,7 +54,7 @@ class SignUpForm(SetPasswordMixin, forms.ModelForm):  # type: ignore[type-arg]
         if self.instance.pk is not None:
             self.initial.pop(_User.USERNAME_FIELD, None)  # a guest's name is not for people
         for field in _names()[1:]:
-            self.fields[field].help_text = _("Only to set a new password if you forget yours.")
+            self.fields[field].help_text = _("Optional: to set a new password if you forget yours.")
             self.fields[field].widget.attrs["autocomplete"] = "email"
 
     def clean(self) -> dict[str, Any] | None:

@@ -33,10 +33,16 @@ export class Account {
     this.#draw();
   }
 
+  /** Whether the server knows whoever is here, be it as a guest. */
+  get isKnown() {
+    return this.#user !== null;
+  }
+
   #draw() {
     const name = this.#name;
-    const button = menuButton({ label: name, className: "account-button", items: () => this.#items() });
-    const face = make("span", { className: "account-face", aria: { hidden: "true" } }, [...name][0]);
+    const label = interpolate(gettext("Account: %s"), [name]);
+    const button = menuButton({ label, className: "account-button", items: () => this.#items() });
+    const face = make("span", { className: "account-face", data: { initial: [...name][0] } });
     button.replaceChildren(face, make("span", { className: "account-name" }, name));
     this.#place.replaceChildren(...this.#ways(), button);
   }

@@ -93,6 +93,7 @@ const reports = {
   },
   onAccepted() {
     live.meet();
+    if (!account.isKnown) introduce().catch(alarm); // a visitor is a guest now
     pointAdmin();
     refreshList();
   },
