@@ -37,7 +37,8 @@ function open(button, label, items) {
     menu.remove();
     if (inside && button.isConnected) button.focus();
   });
-  document.body.append(menu);
+  // In its button's landmark, and in a dialog that would cover whatever is outside.
+  (button.closest("dialog, aside, main") ?? document.body).append(menu);
   menu.showPopover();
   button.setAttribute("aria-expanded", "true");
   place(menu, button.getBoundingClientRect());

@@ -44,8 +44,10 @@ purifier.addHook("afterSanitizeAttributes", (node) => {
     node.setAttribute("target", "_blank");
   }
   if (tagName === "INPUT") {
-    if (node.getAttribute("type") === "checkbox") node.setAttribute("disabled", "");
-    else node.remove();
+    if (node.getAttribute("type") === "checkbox") {
+      node.setAttribute("disabled", "");
+      node.setAttribute("aria-label", node.hasAttribute("checked") ? gettext("Done") : gettext("To do"));
+    } else node.remove();
   }
   const name = node.getAttribute("class");
   if (name === null) return;
