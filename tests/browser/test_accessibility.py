@@ -1,7 +1,9 @@
 """Every page for everybody: no violation that axe-core knows of, in both themes, and no chatter."""
 
+import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -50,6 +52,69 @@ async def check(page: Page, place: str) -> list[str]:
     ]
 
 
+async def share(visitor: Visitor) -> list[str]:
+    """Share the conversation, and look at the dialog and the page."""
+    page = visitor.page
+    await page.get_by_role("button", name="More about this conversation").click()
+    await page.get_by_role("menuitem", name="Share…").click()
+    dialog = page.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Create link").click()
+    link = dialog.get_by_label("Link", exact=True)
+    await link.wait_for()
+    found = await check(page, "share dialog")
+    await page.goto(await link.input_value())
+    await page.get_by_text("nested", exact=True).wait_for()
+    return found + await check(page, "shared page")
+
+
+async def tab_to(page: Page, selector: str, key: str = "Tab") -> None:
+    """Press Tab until the focus is there, as somebody does who has no mouse."""
+    for _ in range(80):
+        if await page.evaluate("(s) => document.activeElement.matches(s)", selector):
+            return
+        await page.keyboard.press(key)
+    raise AssertionError(f"no way to {selector} with {key}")
+
+
+async def test_the_keyboard_alone_sends_stops_edits_changes_branches_and_searches(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    word = f"w{uuid4().hex[:8]}"
+    await tab_to(page, "#model", "Shift+Tab")
+    await page.keyboard.type("Scripted")
+    await tab_to(page, "#message")
+    steps = [{"text": f"{word} first "}, {"gate": visitor.gate}, {"text": "never"}]
+    await page.keyboard.insert_text(json.dumps({"steps": steps}))
+    await page.keyboard.press("Enter")
+    await visitor.sees("first")
+    await page.keyboard.press("Escape")
+    await visitor.sees_end("stopped")
+
+    await page.keyboard.press("ArrowUp")
+    await page.keyboard.press("Control+A")
+    await page.keyboard.insert_text(json.dumps({"steps": [{"text": f"{word} second"}]}))
+    await page.keyboard.press("Enter")
+    await visitor.sees("second")
+    await visitor.sees_end()
+
+    await tab_to(page, ".branch-button", "Shift+Tab")
+    await page.keyboard.press("ArrowLeft")
+    await visitor.sees("first")
+    await page.keyboard.press("ArrowRight")
+    await visitor.sees("second")
+
+    await page.keyboard.press("Control+Shift+O")
+    await page.wait_for_url("**/")
+    await page.keyboard.press("Control+K")
+    await page.keyboard.type(word)
+    await page.locator("#results mark").first.wait_for()
+    await page.keyboard.press("ArrowDown")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/c/*")
+    await visitor.sees(word)
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_no_page_breaks_a_rule(chromium: Browser, server: Server, theme: Any) -> None:
     visitor = await Visitor.arrive(chromium, server, color_scheme=theme)
@@ -64,9 +129,24 @@ async def test_no_page_breaks_a_rule(chromium: Browser, server: Server, theme: A
     await page.get_by_role("menuitem", name="Settings").click()
     found += await check(page, "settings")
     await page.keyboard.press("Escape")
-    await choose(page, "Keyboard shortcuts")
-    found += await check(page, "keys")
+    for entry in ("Keyboard shortcuts", "Prompts…"):
+        await choose(page, entry)
+        await page.get_by_role("dialog").wait_for()
+        found += await check(page, entry)
+        await page.keyboard.press("Escape")
+    await page.click("#settings-open")
+    await page.get_by_role("dialog").wait_for()
+    found += await check(page, "settings of the conversation")
     await page.keyboard.press("Escape")
+    await page.click("#archived-toggle")
+    await page.get_by_text("Nothing is archived.").wait_for()
+    found += await check(page, "archived")
+    await page.click("#archived-toggle")
+    await page.fill("#search", "heading")
+    await page.locator("#results li").wait_for()
+    found += await check(page, "search")
+    await page.fill("#search", "")
+    found += await share(visitor)
 
     for path in ("sign-in", "sign-up", "reset", "reset/sent", "reset/done", "reset/x/y"):
         await page.goto(f"{server.url}/account/{path}")

@@ -21,7 +21,7 @@ export class Account {
    * @param {() => Item[]} page.more further entries of the menu, for whoever may write here
    * @param {() => Choice[]} page.choices further choices of the settings
    */
-  constructor({ onTrouble, more = () => [], choices = () => [] }) {
+  constructor({ onTrouble, more, choices }) {
     this.page = { onTrouble, more, choices };
     this.#draw();
   }

@@ -5,7 +5,7 @@ import { ask, readMessage, request } from "./api.js";
 import { deleteMessage } from "./deleting.js";
 import { Refused, follow } from "./events.js";
 import { latestWins } from "./latest.js";
-import { reopened, replyFrom } from "./reply.js";
+import { reopened, replyFrom, textOf } from "./reply.js";
 import { continued, edited, regenerated, sent } from "./starts.js";
 import { Transcript } from "./transcript.js";
 import { Tree, withFollowers } from "./tree.js";
@@ -94,6 +94,12 @@ export class OpenConversation {
     const last = this.transcript.all.findLast((bubble) => bubble.edit);
     last?.edit();
     return last !== undefined;
+  }
+
+  /** The text of the last reply that is shown; empty where there is none. */
+  get lastText() {
+    const texts = this.transcript.all.map(({ reply }) => (reply ? textOf(reply) : ""));
+    return texts.findLast(Boolean) ?? "";
   }
 
   /** End the reply that is being written. */

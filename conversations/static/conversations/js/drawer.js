@@ -16,7 +16,10 @@ export class Drawer {
       this.#opener.focus();
     });
     this.#backdrop.addEventListener("click", () => this.close());
-    addEventListener("keydown", (event) => event.key === "Escape" && this.close());
+    addEventListener("keydown", (event) => {
+      const covered = document.querySelector("dialog[open], :popover-open");
+      if (event.key === "Escape" && !covered) this.close();
+    });
   }
 
   open() {

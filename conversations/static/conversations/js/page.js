@@ -3,6 +3,7 @@
 import { Account } from "./account.js";
 import { again } from "./again.js";
 import { ask } from "./api.js";
+import { copyText } from "./clipboard.js";
 import { Composer } from "./composer.js";
 import { OpenConversation } from "./conversation.js";
 import { byId, make } from "./dom.js";
@@ -15,6 +16,7 @@ import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
 import { PromptList } from "./promptlist.js";
+import { openPrompts } from "./prompts.js";
 import { reveal, unmark } from "./reveal.js";
 import { PoliteScroll } from "./scroll.js";
 import { openSettings } from "./settings.js";
@@ -44,6 +46,7 @@ const composer = new Composer({
 const account = new Account({
   onTrouble: (text) => status.alarm(text),
   choices: () => [live.setting()],
+  more: () => [{ label: gettext("Prompts…"), run: openPrompts }],
 });
 const drafting = new Drafting(composer);
 new PromptList(composer);
@@ -345,6 +348,11 @@ async function introduce() {
   else sidebar.showEmpty();
 }
 
+async function copyLast() {
+  const text = current?.lastText;
+  if (text && (await copyText(text))) toast(gettext("The last reply is copied."));
+}
+
 function isPlainClick(event) {
   return event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey;
 }
@@ -361,8 +369,8 @@ listen(
     create: () => go(address("/")),
     compose: () => composer.focus(),
     search: () => sidebar.openSearch(),
-    editLast: () => current?.editLast?.() ?? false,
-    copyLast: () => document.querySelector("article.reply:last-of-type .copy-reply")?.click(),
+    editLast: () => current?.editLast() ?? false,
+    copyLast,
     list: showShortcuts,
   },
   byId("message"),

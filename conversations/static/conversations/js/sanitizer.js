@@ -1,6 +1,7 @@
 // Everything a model says passes here on its way into the page, and nowhere else.
 
 import createPurifier from "../vendor/purify.js";
+import { gettext } from "./i18n.js";
 
 const purifier = createPurifier(window);
 
