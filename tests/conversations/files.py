@@ -1,11 +1,16 @@
 """Files as people attach them."""
 
+from base64 import b64decode
+from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 from PIL import Image
 
+from conversations.providers.base import BaseProvider
+from conversations.providers.types import Model, Prompt
+from streaming.source import Finish, Source, Text
 from tests.conftest import Client
 
 
@@ -27,3 +32,20 @@ async def attached(client: Client, name: str = "notes.md", content: bytes = b"# 
     response = await upload(client, name, content)
     assert response.status_code == 201, response.content
     return response.json()
+
+
+class SeeingProvider(BaseProvider):
+    """Describes the images that it is shown: their types, sizes and first pixels."""
+
+    def models(self) -> Sequence[Model]:
+        """List the one model."""
+        return [Model(id="eyes", name="Eyes", provider=self.alias, upstream_name="eyes", sees=True)]
+
+    async def stream(self, prompt: Prompt) -> Source:
+        """Describe."""
+        for message in prompt.messages:
+            for url in message.images:
+                head, _, data = url.partition(",")
+                shown = Image.open(BytesIO(b64decode(data)))
+                yield Text(f"{head.removesuffix(';base64')} {shown.width}x{shown.height} ")
+        yield Finish("stop")

@@ -420,3 +420,30 @@ async def test_a_reply_does_without_a_file_that_is_lost(alice: Client, media: Pa
     reply = await asked(alice, conversation, "Hi", attachments=[found["id"]])
     said = (await messages(alice, conversation))[reply]
     assert (said["status"], "is gone" in said["content"]) == ("completed", True)
+
+
+async def test_a_model_that_sees_is_shown_images_no_larger_than_it_needs(
+    alice: Client, settings: Settings
+) -> None:
+    settings.CHAT_PROVIDERS = {"eyes": {"BACKEND": "tests.conversations.files.SeeingProvider"}}
+    turned = Image.Exif()
+    turned[0x0112] = 6  # held upright, stored lying
+    files = [
+        await attached(alice, "small.webp", image("WEBP", (640, 480))),
+        await attached(alice, "large.jpg", image("JPEG", (4096, 1024), exif=turned)),
+        await attached(alice, "wide.gif", image("GIF", (3000, 10))),
+    ]
+    conversation = await converse(alice)
+    reply = await asked(alice, conversation, "", attachments=[file["id"] for file in files])
+    said = (await messages(alice, conversation))[reply]["content"]
+    assert said.split() == [
+        *("data:image/webp", "640x480"),
+        *("data:image/jpeg", "512x2048"),
+        *("data:image/jpeg", "2048x7"),
+    ]
+
+
+async def test_whoever_is_not_signed_in_has_no_files(alice: Client, charlie: Client) -> None:
+    found = await attached(alice)
+    assert error_of(await charlie.get(found["url"])) == (401, "not_signed_in")
+    assert error_of(await charlie.ask("DELETE", found["url"])) == (401, "not_signed_in")

@@ -62,6 +62,7 @@ export class Attachments {
     }
     for (const file of taken) this.#start(this.#added(file), file);
     this.#draw();
+    this.#items.at(-1)?.chip.element.scrollIntoView({ block: "nearest" });
   }
 
   /** Take away what is attached, to be sent. */
