@@ -193,6 +193,56 @@ async def test_a_message_is_copied_also_where_the_page_has_no_clipboard(visitor:
     assert json.loads(await visitor.page.input_value("#message"))["steps"]
 
 
+async def test_another_tab_follows_a_choice_and_a_deletion(visitor: Visitor) -> None:
+    await visitor.play({"text": "to the first"})
+    await visitor.sees_end()
+    question = visitor.page.locator("article.question")
+    other = await visitor.tab(f"/c/{visitor.conversation}")
+    await other.sees("to the first")
+    await edit(visitor, question, script({"text": "to the second "}, {"gate": visitor.gate}))
+    await question.get_by_role("button", name="Save & send").click()
+    await other.sees("to the second")
+    await step(question, "Previous version")
+    await visitor.sees("to the first")
+    assert await visitor.page.is_visible("#stop"), "the reply is written in another branch"
+    visitor.open_gate()
+    for tab in (visitor, other):
+        await tab.sees_end()
+        await tab.sees("to the first")
+    await step(other.page.locator("article.question"), "Next version")
+    await visitor.sees("to the second")
+    await question.hover()
+    await question.get_by_role("button", name="Delete").click()
+    await visitor.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    for tab in (visitor, other):
+        await tab.sees("to the first")
+        assert await versions(tab.page.locator("article.question")).is_hidden()
+
+
+async def test_what_is_refused_is_taken_back_and_loses_no_word(visitor: Visitor) -> None:
+    await visitor.play({"text": "as it was"})
+    await visitor.sees_end()
+    visitor.may_fail_to_load = True
+    error = {"code": "too_many_runs", "message": "Too many at once.", "retryable": True}
+    refusal = {"status": 429, "json": {"error": error}}
+    await visitor.page.route("**/api/messages/*/*", lambda route: route.fulfill(**refusal))
+    await visitor.page.get_by_role("button", name="Regenerate", exact=True).click()
+    await visitor.page.get_by_text("Too many at once.").wait_for()
+    await visitor.sees("as it was")
+    assert await versions(visitor.reply).is_hidden()
+    question = visitor.page.locator("article.question")
+    await edit(visitor, question, "in other words")
+    await question.get_by_role("button", name="Save & send").click()
+    await visitor.page.get_by_text("Too many at once.").wait_for()
+    assert await question.get_by_role("textbox").input_value() == "in other words"
+    await visitor.page.keyboard.press("Escape")
+    await visitor.sees("as it was")
+    good = visitor.reply.get_by_role("button", name="Good reply")
+    await good.click()
+    await visitor.reply.get_by_role("button", name="Good reply", pressed=False).wait_for()
+    assert (await visitor.stored_reply())["rating"] == 0
+
+
 async def test_a_connection_that_stays_away_is_said_and_can_be_tried_at_once(
     visitor: Visitor,
 ) -> None:

@@ -187,7 +187,9 @@ export class OpenConversation {
   async #delete({ id }) {
     const following = withFollowers(this.#tree.messages, id).length - 1;
     try {
-      if (await deleteMessage(id, following)) await this.refresh();
+      if (!(await deleteMessage(id, following))) return;
+      await this.refresh();
+      this.#page.onDone(this);
     } catch (error) {
       this.#page.onTrouble(this, error);
     }

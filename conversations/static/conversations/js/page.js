@@ -89,10 +89,13 @@ const reports = {
   onStarted(one) {
     status.calm();
     status.announce(gettext("The reply begins."));
-    if (one !== current) return;
-    scroll.toEnd();
-    // The button that was pressed is gone.
-    if (document.activeElement === document.body) invite();
+    if (one === current) scroll.toEnd();
+    reports.onDone(one);
+  },
+  onDone(one) {
+    // The button that was pressed is gone, or about to go.
+    const { activeElement: focused } = document;
+    if (one === current && (focused === document.body || viewport.contains(focused))) invite();
   },
   onAccepted() {
     live.meet();
