@@ -15,6 +15,7 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from conversations import (
+    account_api,
     attachments_api,
     conf,
     conversing,
@@ -92,6 +93,7 @@ api = ChatAPI(
 )
 errors.install(api)
 for _part in (
+    account_api,
     attachments_api,
     exports_api,
     feedback,

@@ -32,6 +32,8 @@ PERSONAL = [
     ("POST", "/api/conversations", {}),
     ("GET", "/api/export", None),
     ("GET", "/api/account/export", None),
+    ("DELETE", "/api/account", {"confirm": "alice"}),
+    ("POST", "/api/import", {}),
 ]
 PUBLIC = ["/api/session", "/api/models", "/api/openapi.json", "/healthz", "/readyz", "/metrics"]
 
