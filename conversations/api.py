@@ -202,9 +202,12 @@ async def create_conversation(request: HttpRequest, payload: ConversationBody) -
 
 
 @api.get("/conversations/{uuid:conversation_id}")
-async def read_conversation(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
-    """Read a conversation with its visible branch."""
-    return await sync_to_async(conversing.read)(_user(request).pk, conversation_id)
+async def read_conversation(
+    request: HttpRequest, conversation_id: UUID, messages: bool = True
+) -> dict[str, Any]:
+    """Read a conversation, with its visible branch unless that is declined."""
+    read = conversing.read if messages else conversing.read_alone
+    return await sync_to_async(read)(_user(request).pk, conversation_id)
 
 
 @api.patch("/conversations/{uuid:conversation_id}")

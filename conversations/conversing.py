@@ -77,6 +77,12 @@ def _same(found: Conversation, user_id: Any, body: dict[str, Any]) -> dict[str, 
     return conversation_shape(found)
 
 
+def read_alone(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
+    """Read a conversation without its messages."""
+    at = revision(user_id)
+    return {**conversation_shape(_get(user_id, conversation_id)), "revision": at}
+
+
 def read(user_id: Any, conversation_id: UUID) -> dict[str, Any]:
     """Read a conversation with its visible branch."""
     at_revision = revision(user_id)

@@ -157,8 +157,10 @@ async def test_conversations_left_in_mid_reply_are_live_on_return(
     await visitor.sees("here and there")
 
 
-@over_any
-async def test_stop_ends_a_reply_over_any_transport(visitor: Visitor, transport: str) -> None:
+@pytest.mark.parametrize("transport", ["socket", "poll"])
+async def test_stop_ends_a_reply_over_other_transports_too(
+    visitor: Visitor, transport: str
+) -> None:
     await prefer(visitor, transport)
     await visitor.play({"text": "as far as this"}, {"gate": "never"}, {"text": " and beyond"})
     await visitor.sees("as far as this")

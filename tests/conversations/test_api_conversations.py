@@ -34,6 +34,8 @@ async def test_a_conversation_has_the_contract_s_shape(alice: Client) -> None:
     assert (body["title"], body["model"], body["head"]) == ("Ropes", None, None)
     read = (await alice.ask("GET", f"/api/conversations/{body['id']}")).json()
     assert read == {**body, "messages": [], "revision": read["revision"]}
+    alone = (await alice.ask("GET", f"/api/conversations/{body['id']}?messages=false")).json()
+    assert alone == {**body, "revision": read["revision"]}
 
 
 async def test_creating_the_same_again_is_the_same(alice: Client) -> None:

@@ -44,6 +44,16 @@ test("a refresh keeps what was loaded beyond the first page, and drops what is g
   assert.deepEqual(ids(listing), [8, 7, 5, 4, 3, 2, 1]);
 });
 
+test("what a refresh reads is told from what it keeps", async () => {
+  const server = serverOf(7);
+  server.all = server.all.map((each) => (each.id === "id-1" ? { ...each, pinned: true } : each));
+  const listing = new Listing(server.read);
+  await listing.refresh();
+  await listing.loadMore();
+  const newest = [1, 2, 3, 4, 5, 6, 7].filter((n) => listing.isNewest(`id-${n}`));
+  assert.deepEqual(newest, [1, 5, 6, 7]);
+});
+
 test("what is pinned is known from the first page on, however old", async () => {
   const server = serverOf(9);
   server.all = server.all.map((each) => (each.id === "id-1" ? { ...each, pinned: true } : each));

@@ -96,6 +96,24 @@ test("an echo of what was read already asks for nothing", async () => {
   assert.deepEqual(await done(), []);
 });
 
+test("what changed is named to whoever reads the list, once", async () => {
+  const named = [];
+  const clock = new FakeClock();
+  const sync = new Sync({
+    clock,
+    readList: async (changed) => named.push(changed) && 9,
+    shown: () => null,
+    readShown: async () => {},
+    onDeleted() {},
+  });
+  sync.take({ type: "conversation.updated", revision: 1, conversation_id: "c" });
+  sync.take({ type: "conversation.updated", revision: 1, conversation_id: "c" });
+  sync.take({ type: "run.ended", revision: 2, conversation_id: "d" });
+  await clock.advance(60);
+  await sync.readList();
+  assert.deepEqual(named, [["c"], []]);
+});
+
 test("a deletion is told at once", async () => {
   const { tell, did } = await known();
   tell(6, "conversation.deleted", "d");

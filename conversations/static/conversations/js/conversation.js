@@ -64,7 +64,7 @@ export class OpenConversation {
     const [follows, choices] = [this.#follows, this.#choices];
     const [conversation, { messages, revision }] = await again(() => {
       const path = `/api/conversations/${this.id}`;
-      return Promise.all([ask(path), ask(`${path}/messages`)]);
+      return Promise.all([ask(`${path}?messages=false`), ask(`${path}/messages`)]);
     });
     // A reply that was followed since may be missing in what was read.
     if (this.#follows !== follows || this.#leaving) return;

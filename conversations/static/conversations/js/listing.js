@@ -5,6 +5,7 @@ import { newestFirst } from "./groups.js";
 export class Listing {
   #read;
   #known = new Map();
+  #newest = new Set();
   #hidden = new Set();
   #before = null;
   #asked = 0;
@@ -39,6 +40,11 @@ export class Listing {
     return this.#known.delete(id);
   }
 
+  /** Whether a refresh reads it: it is pinned, or on the newest page. */
+  isNewest(id) {
+    return this.#newest.has(id);
+  }
+
   /** Leave it out, whatever the server says. */
   hide(id) {
     this.#hidden.add(id);
@@ -68,6 +74,7 @@ export class Listing {
     if (!hasOlder) this.#before = page.before ?? null;
     this.#known = new Map(kept.map((one) => [one.id, { ...one, pinned: isPinned.has(one.id) }]));
     for (const one of [...pinned, ...page.conversations]) this.put(one);
+    this.#newest = new Set([...isPinned, ...fresh.keys()]);
     this.loaded = true;
     return page.revision;
   }

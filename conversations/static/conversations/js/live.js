@@ -17,7 +17,7 @@ const LOOK_MS = 20_000;
  *   kept, shown or not
  * @param {() => object | null} page.shown
  * @param {() => Promise<void>} page.readShown
- * @param {() => Promise<number | undefined>} page.readList
+ * @param {(changed: string[]) => Promise<number | undefined>} page.readList
  * @param {(id: string) => void} page.onDeleted
  * @param {() => void} page.onNetwork called when the way to the server opens or closes
  */

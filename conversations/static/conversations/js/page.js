@@ -131,8 +131,8 @@ const live = goLive({
   conversations: () => open.values(),
   shown,
   readShown: () => refresh(current),
-  async readList() {
-    const revision = await sidebar.refresh();
+  async readList(changed) {
+    const revision = await sidebar.refresh(changed);
     if (shown()) entitle(titleOf(current));
     return revision;
   },

@@ -73,17 +73,30 @@ export class Sidebar {
     if (known.some(Boolean)) this.#draw();
   }
 
-  /** Read the newest page again; what was loaded beyond it stays. Gives the revision it shows. */
-  async refresh() {
+  /**
+   * Read the newest page again; what was loaded beyond it stays, but for `changed`, which are read
+   * one by one.
+   * @returns {Promise<number>} the revision that is shown
+   */
+  async refresh(changed = []) {
     const listing = this.#shown;
     try {
       const revision = await listing.refresh();
       this.#draw();
+      await this.#readAgain(changed.filter((id) => !listing.isNewest(id)));
       return revision;
     } catch (error) {
       if (!listing.loaded) this.#drawFailure(error);
       throw error;
     }
+  }
+
+  async #readAgain(ids) {
+    for (const id of ids) {
+      const found = await again(() => ask(`/api/conversations/${id}?messages=false`)).catch(() => null);
+      if (found) this.#sort(found);
+    }
+    if (ids.length) this.#draw();
   }
 
   /** Delete a conversation, unless that is taken back. */

@@ -9,7 +9,8 @@ const TOGETHER_MS = 60;
 
 /**
  * @typedef {object} Page
- * @property {() => Promise<number | undefined>} readList reads the list again; gives its revision
+ * @property {(changed: string[]) => Promise<number | undefined>} readList reads the list again, with
+ *   these conversations wherever they stand in it; gives its revision
  * @property {() => {id: string, revision: number} | null} shown the conversation that is open, and
  *   the revision that it was read at
  * @property {() => Promise<void>} readShown reads it again
@@ -27,6 +28,7 @@ export class Sync {
   #next = null;
   #timer = null;
   #wantedShown = 0;
+  #changed = new Set();
 
   /** @param {Page} page */
   constructor(page) {
@@ -38,6 +40,7 @@ export class Sync {
     const { revision, conversation_id: id, type } = event;
     this.#page.onEvent(event);
     if (type === "conversation.deleted") this.#page.onDeleted(id);
+    if (type === "conversation.updated") this.#changed.add(id);
     if (!Number.isInteger(revision)) return;
     // The changes of one transaction share a number; a larger step means that some were lost.
     if (this.#heard && revision > this.#heard + 1) this.#wantShown(revision);
@@ -69,7 +72,9 @@ export class Sync {
 
   async #readList() {
     const wanted = this.#wantedList;
-    this.#list = Math.max(this.#list, (await this.#page.readList()) ?? wanted);
+    const changed = [...this.#changed];
+    this.#changed.clear();
+    this.#list = Math.max(this.#list, (await this.#page.readList(changed)) ?? wanted);
   }
 
   #wantList(revision) {
