@@ -78,6 +78,9 @@ async def api(visitor: Visitor, method: str, path: str, **body: Any) -> None:
 
 
 async def test_an_echo_of_one_s_own_change_moves_nothing(visitor: Visitor) -> None:
+    await visitor.play({"text": "to be known"})
+    await visitor.sees_end()
+    await visitor.until(lambda: _heard(visitor, "pong"), "the socket is not open")
     await visitor.page.evaluate(
         """() => {
           window.removed = [];
@@ -90,15 +93,14 @@ async def test_an_echo_of_one_s_own_change_moves_nothing(visitor: Visitor) -> No
           }).observe(document.body, { subtree: true, childList: true });
         }"""
     )
-    await visitor.play({"text": "once"})
+    await visitor.play({"text": "once more"})
     await visitor.sees_end()
-    heard = "run.ended"
-    await visitor.until(lambda: _has(visitor, heard), "the page did not hear of its own reply")
+    await visitor.until(lambda: _heard(visitor, "run.ended"), "it did not hear of its own reply")
     await visitor.page.wait_for_load_state("networkidle")
     assert await visitor.page.evaluate("removed") == []
 
 
-async def _has(visitor: Visitor, kind: str) -> bool:
+async def _heard(visitor: Visitor, kind: str) -> bool:
     return any(kind in frame for frame in visitor.frames)
 
 
