@@ -89,6 +89,20 @@ export class OpenConversation {
     });
   }
 
+  /**
+   * Show a branch that has this message, and keep it.
+   * @returns {boolean} whether there is such a message
+   */
+  showBranchOf(id) {
+    if (this.transcript.of(id)) return true;
+    if (!this.#tree.messages.some((message) => message.id === id)) return false;
+    this.#choices += 1;
+    this.#tree.choose(id);
+    this.#show();
+    this.#head.keep(this.#tree.head).catch((error) => this.#page.onTrouble(this, error));
+    return true;
+  }
+
   /** Open the editor of the last question that is shown; false where there is none. */
   editLast() {
     const last = this.transcript.all.findLast((bubble) => bubble.edit);

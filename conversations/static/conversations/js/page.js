@@ -181,10 +181,9 @@ async function showMessage(id, messageId, sought) {
   if (location.pathname !== pathname) history.pushState(null, "", pathname);
   sidebar.close();
   await show(pathname);
-  const found = messageId && viewport.querySelector(`[data-message="${messageId}"]`);
-  if (!found || current?.id !== id) return;
+  if (!messageId || current?.id !== id || !current.showBranchOf(messageId)) return;
   scroll.letGo();
-  reveal(found, sought);
+  reveal(current.transcript.of(messageId).element, sought);
 }
 
 async function changeSettings() {
