@@ -8,7 +8,6 @@ Neither takes `ß` for `ss`, nor a letter for the same one without its accent.
 
 import re
 from collections.abc import Iterable
-from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -23,6 +22,7 @@ SEARCH_CHARACTERS = 200
 _MOST_WORDS = 8
 _BEFORE_CHARACTERS = 50
 _EXCERPT_CHARACTERS = 180
+_PLAIN = re.compile(r"[\x00-\x7f]+")
 _MARKS = re.compile(r"\*{2,}|`+|~{2}|(?:^|(?<=\n))[ \t]*(?:#{1,6}|>) |\|(?:[ \t]*:?-+:?[ \t]*\|)*")
 
 
@@ -87,15 +87,17 @@ def _said(words: list[str]) -> QuerySet[Message]:
 def _has_all(field: str, words: list[str]) -> Q:
     found = Q()
     for word in words:
-        found &= Q(**_has(field, word))
+        found &= _has(field, word)
     return found
 
 
-def _has(field: str, word: str) -> dict[str, Any]:
+def _has(field: str, word: str) -> Q:
     folds = any(one.lower() != one.upper() for one in word if not one.isascii())
-    if connection.vendor == "sqlite" and folds:
-        return {f"{field}__iregex": re.escape(word)}
-    return {f"{field}__icontains": word}
+    if connection.vendor != "sqlite" or not folds:
+        return Q(**{f"{field}__icontains": word})
+    # A tenth of a millisecond for each text: what LIKE can tell is asked first.
+    plain = max(_PLAIN.findall(word), key=len, default="")
+    return Q(**{f"{field}__icontains": plain}) & Q(**{f"{field}__iregex": re.escape(word)})
 
 
 def _pattern(word: str) -> re.Pattern[str]:

@@ -138,30 +138,23 @@ async def test_what_is_archived_has_a_list_of_its_own(visitor: Visitor) -> None:
     await lists(visitor, "new", "old")
 
 
-async def test_more_conversations_come_while_one_scrolls(visitor: Visitor) -> None:
+async def test_more_conversations_come_while_one_scrolls_and_else_by_the_button(
+    visitor: Visitor,
+) -> None:
     for number in range(65):
         await conversation(visitor, f"number {number}")
-    await visitor.reload()
-    await rows(visitor).first.wait_for()
-    first = await rows(visitor).count()
-    assert 30 <= first < 65
-    await rows(visitor).last.scroll_into_view_if_needed()
-
-    async def more() -> bool:
-        return await rows(visitor).count() > first
-
-    await visitor.until(more, "nothing more came")
     await visitor.page.route("**/api/conversations?before=*", lambda route: route.abort())
     visitor.may_fail_to_load = True
-    while await visitor.page.locator("#alert:visible").count() == 0:
-        await rows(visitor).last.scroll_into_view_if_needed()
-        if await rows(visitor).count() == 65:
-            break
+    await visitor.reload()
+    await rows(visitor).first.wait_for()
+    assert await rows(visitor).count() == 30
+    await rows(visitor).last.scroll_into_view_if_needed()
+    await visitor.page.locator("#alert:visible").wait_for()
     await visitor.page.unroute("**/api/conversations?before=*")
-    if await visitor.page.is_visible("#load-more"):
-        await visitor.page.click("#load-more")
+    await visitor.page.click("#load-more")
 
     async def all_of_them() -> bool:
+        await rows(visitor).last.scroll_into_view_if_needed()
         return len(set(await titles(visitor))) == 65
 
     await visitor.until(all_of_them, "not all are listed")
@@ -196,6 +189,17 @@ async def test_a_search_finds_marks_and_leads_to_the_message(visitor: Visitor) -
     await visitor.page.press("#search", "Escape")
     assert await visitor.page.input_value("#search") == ""
     await rows(visitor).first.wait_for()
+
+
+async def test_a_hit_in_another_branch_is_shown(visitor: Visitor) -> None:
+    await visitor.play({"text": "the first version"})
+    await visitor.sees_end()
+    question = (await visitor.stored())[0]["id"]
+    await call(visitor, "POST", f"/api/messages/{question}/edit", {"content": "another"})
+    await visitor.open("/")
+    await visitor.page.fill("#search", "first version")
+    await visitor.page.locator("#results a").click()
+    await visitor.sees("the first version")
 
 
 async def test_the_latest_search_counts_and_a_failed_one_says_so(visitor: Visitor) -> None:
@@ -285,6 +289,9 @@ async def test_drafts_are_kept_per_conversation_until_they_are_sent(visitor: Vis
     assert await page.input_value("#message") == ""
     await page.click(".new-button")
     assert await page.input_value("#message") == "begun anew"
+    await page.evaluate("dispatchEvent(new Event('holdfast:leaving'))")
+    await visitor.reload()
+    assert await page.input_value("#message") == ""
 
 
 async def test_a_browser_that_forbids_storage_does_no_harm(

@@ -146,6 +146,7 @@ function leave(path) {
 
 // What is kept for this person here, drafts among it, is not for the next one.
 function forgetBrowser() {
+  dispatchEvent(new Event("holdfast:leaving")); // else a last draft would be kept on the way out
   try {
     for (const storage of [localStorage, sessionStorage]) {
       const ours = Object.keys(storage).filter((key) => key.startsWith("holdfast"));

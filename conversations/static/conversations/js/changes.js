@@ -10,6 +10,8 @@ import { nameOf } from "./rows.js";
 import { toast } from "./toast.js";
 import { refusalOf } from "./words.js";
 
+const SHORT_CHARACTERS = 36;
+
 /**
  * @typedef {object} List what changes are made to
  * @property {(id: string) => object | undefined} find
@@ -63,12 +65,12 @@ export class Changes {
       label: gettext("Undo"),
       run: () => this.#change(id, { archived: !archived }),
     };
-    toast(interpolate(text, [nameOf(this.#list.find(id))]), { action });
+    toast(interpolate(text, [this.#shortNameOf(id)]), { action });
   }
 
   /** Out of the list at once; deleted when it was not taken back. */
   delete(id) {
-    const text = interpolate(gettext("Deleted: %s"), [nameOf(this.#list.find(id))]);
+    const text = interpolate(gettext("Deleted: %s"), [this.#shortNameOf(id)]);
     this.#list.hide(id);
     const wasOpen = this.#page.onDeleted(id);
     later(text, {
@@ -78,6 +80,12 @@ export class Changes {
         if (wasOpen) this.#page.onRestored(id);
       },
     });
+  }
+
+  #shortNameOf(id) {
+    const name = [...nameOf(this.#list.find(id))];
+    const most = SHORT_CHARACTERS;
+    return name.length > most ? `${name.slice(0, most - 1).join("").trimEnd()}…` : name.join("");
   }
 
   async #remove(id) {

@@ -21,6 +21,7 @@ export class Drafting {
     });
     addEventListener("pagehide", () => this.keep());
     document.addEventListener("visibilitychange", () => document.hidden && this.keep());
+    addEventListener("holdfast:leaving", () => this.forgetAll());
     addEventListener("storage", (event) => this.#changedElsewhere(event));
   }
 

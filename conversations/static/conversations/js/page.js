@@ -73,6 +73,7 @@ placeTopMenu({
   conversation: () => current && !current.isNew && { id: current.id, title: titleOf(current) },
   onDelete: (id) => sidebar.delete(id),
   onImported: refreshList,
+  onSettings: changeSettings,
 });
 
 /** What a conversation tells the page; most of it matters only while it is the one shown. */

@@ -12,7 +12,7 @@ const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
 /**
  * Put the menu into the topbar.
  * @param {{conversation: () => {id: string, title: string} | null,
- *   onDelete: (id: string) => void, onImported: () => void}} page
+ *   onDelete: (id: string) => void, onImported: () => void, onSettings: () => void}} page
  *   `conversation`: the open one; null where there is none that the server knows
  */
 export function placeTopMenu(page) {
@@ -30,6 +30,7 @@ export function placeTopMenu(page) {
 function entries(page, conversation) {
   if (!conversation) {
     return [
+      { label: gettext("Settings…"), run: () => page.onSettings() },
       { label: gettext("Import conversations…"), run: () => openImport(page) },
       { label: gettext("Export all conversations"), run: () => saveAs("/api/export?format=jsonl") },
     ];
@@ -37,12 +38,13 @@ function entries(page, conversation) {
   const { id } = conversation;
   const exported = (format) => saveAs(`/api/conversations/${id}/export?format=${format}`);
   return [
+    { label: gettext("Settings…"), run: () => page.onSettings() },
     { label: gettext("Share…"), run: () => openShare(conversation) },
     { label: gettext("Export as Markdown"), run: () => exported("md") },
     { label: gettext("Export as JSON"), run: () => exported("json") },
     { label: gettext("Export as CSV"), run: () => exported("csv") },
     { label: gettext("Print…"), run: () => printPage() },
-    { label: gettext("Delete…"), run: () => page.onDelete(id), danger: true },
+    { label: gettext("Delete"), run: () => page.onDelete(id), danger: true },
   ];
 }
 
