@@ -85,19 +85,20 @@ def _said(words: list[str]) -> QuerySet[Message]:
 
 
 def _has_all(field: str, words: list[str]) -> Q:
-    found = Q()
-    for word in words:
-        found &= _has(field, word)
-    return found
+    found, folded = Q(), Q()
+    for word in sorted(words, key=len, reverse=True):
+        if connection.vendor != "sqlite" or not _folds(word):
+            found &= Q(**{f"{field}__icontains": word})
+            continue
+        # REGEXP takes a tenth of a millisecond for each text: what LIKE can tell is asked first.
+        plain = max(_PLAIN.findall(word), key=len, default="")
+        found &= Q(**{f"{field}__icontains": plain})
+        folded &= Q(**{f"{field}__iregex": re.escape(word)})
+    return found & folded
 
 
-def _has(field: str, word: str) -> Q:
-    folds = any(one.lower() != one.upper() for one in word if not one.isascii())
-    if connection.vendor != "sqlite" or not folds:
-        return Q(**{f"{field}__icontains": word})
-    # A tenth of a millisecond for each text: what LIKE can tell is asked first.
-    plain = max(_PLAIN.findall(word), key=len, default="")
-    return Q(**{f"{field}__icontains": plain}) & Q(**{f"{field}__iregex": re.escape(word)})
+def _folds(word: str) -> bool:
+    return any(one.lower() != one.upper() for one in word if not one.isascii())
 
 
 def _pattern(word: str) -> re.Pattern[str]:
