@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
 from streaming.cursor import Cursor
@@ -30,6 +31,10 @@ class Person(models.Model):
     )
     revision = models.PositiveBigIntegerField(default=0)
 
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+
     def __str__(self) -> str:
         return f"person {self.pk}"
 
@@ -42,8 +47,13 @@ class Guest(models.Model):
         on_delete=models.CASCADE,
         primary_key=True,
         related_name="holdfast_guest",
+        verbose_name=_("user"),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("guest")
+        verbose_name_plural = _("guests")
 
     def __str__(self) -> str:
         return f"guest {self.pk}"
@@ -62,23 +72,28 @@ class Conversation(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="holdfast_conversations"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="holdfast_conversations",
+        verbose_name=_("owner"),
     )
-    title = models.CharField(max_length=200, blank=True)
-    model = models.CharField(max_length=200, blank=True)
-    system_prompt = models.TextField(blank=True)
-    settings = models.JSONField(default=dict, blank=True)
-    pinned = models.BooleanField(default=False)
-    archived = models.BooleanField(default=False)
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    model = models.CharField(_("model"), max_length=200, blank=True)
+    system_prompt = models.TextField(_("system prompt"), blank=True)
+    settings = models.JSONField(_("settings"), default=dict, blank=True)
+    pinned = models.BooleanField(_("pinned"), default=False)
+    archived = models.BooleanField(_("archived"), default=False)
     head = models.ForeignKey(
         "Message", on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    updated_at = models.DateTimeField()
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"))
 
     objects = ConversationQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
         ordering = ["-updated_at", "-id"]
         indexes = [
             models.Index(name="holdfast_conversation_list", fields=["owner", "-updated_at", "-id"]),
@@ -111,18 +126,18 @@ class Message(models.Model):
     class Role(models.TextChoices):
         """Who speaks."""
 
-        SYSTEM = "system"
-        USER = "user"
-        ASSISTANT = "assistant"
+        SYSTEM = "system", _("system")
+        USER = "user", _("user")
+        ASSISTANT = "assistant", _("assistant")
 
     class Status(models.TextChoices):
         """How far it is; questions are completed."""
 
-        RUNNING = "running"
-        COMPLETED = "completed"
-        STOPPED = "stopped"
-        INTERRUPTED = "interrupted"
-        FAILED = "failed"
+        RUNNING = "running", _("running")
+        COMPLETED = "completed", _("completed")
+        STOPPED = "stopped", _("stopped")
+        INTERRUPTED = "interrupted", _("interrupted")
+        FAILED = "failed", _("failed")
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     conversation = models.ForeignKey(
@@ -155,6 +170,8 @@ class Message(models.Model):
     objects = MessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         ordering = ["created_at", "id"]
         constraints = [
             models.CheckConstraint(
@@ -238,6 +255,8 @@ class Attachment(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
         ordering = ["created_at", "id"]
         indexes = [
             models.Index(
@@ -263,6 +282,8 @@ class Prompt(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("prompt")
+        verbose_name_plural = _("prompts")
         ordering = ["name", "id"]
         constraints = [
             models.UniqueConstraint(name="holdfast_prompt_name", fields=["owner", "name"])
@@ -286,6 +307,10 @@ class Share(models.Model):
     indexable = models.BooleanField(default=False)
     """Whether search engines may list it."""
     created_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("shared link")
+        verbose_name_plural = _("shared links")
 
     def __str__(self) -> str:
         return self.title

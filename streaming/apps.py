@@ -1,6 +1,7 @@
 """The Django app of the runs."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class StreamingConfig(AppConfig):
@@ -8,7 +9,7 @@ class StreamingConfig(AppConfig):
 
     name = "streaming"
     label = "holdfast_streaming"
-    verbose_name = "Live runs"
+    verbose_name = _("Live runs")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -5,18 +5,23 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 
 class Worker(models.Model):
     """One server process. Its row is gone after a clean end; a dead one's when its runs are."""
 
     id = models.UUIDField(primary_key=True, editable=False)
-    host = models.CharField(max_length=255)
-    pid = models.PositiveIntegerField()
-    beat = models.PositiveBigIntegerField(default=0)
-    alive = models.BooleanField(default=True)
-    draining = models.BooleanField(default=False)
-    started_at = models.DateTimeField(auto_now_add=True)
+    host = models.CharField(_("host"), max_length=255)
+    pid = models.PositiveIntegerField(_("process id"))
+    beat = models.PositiveBigIntegerField(_("beat"), default=0)
+    alive = models.BooleanField(_("alive"), default=True)
+    draining = models.BooleanField(_("draining"), default=False)
+    started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("worker")
+        verbose_name_plural = _("workers")
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
@@ -46,16 +51,20 @@ class Run(models.Model):
     claim = models.UUIDField()
     owner_key = models.CharField(max_length=64, db_index=True)
     about = models.JSONField(default=dict)
-    on_disconnect = models.CharField(max_length=8, default="continue")
-    started_at = models.DateTimeField()
+    on_disconnect = models.CharField(_("when nobody reads"), max_length=8, default="continue")
+    started_at = models.DateTimeField(
+        _("started at"),
+    )
     stop_requested_at = models.DateTimeField(null=True)
     discarded = models.BooleanField(default=False)
-    watched_until = models.DateTimeField(null=True)
-    departed_at = models.DateTimeField(null=True)
+    watched_until = models.DateTimeField(_("watched until"), null=True)
+    departed_at = models.DateTimeField(_("last reader left at"), null=True)
 
     objects = RunQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
         constraints = [
             models.CheckConstraint(
                 name="holdfast_run_on_disconnect",

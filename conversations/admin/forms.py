@@ -9,6 +9,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from conversations.models import Message
+
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Rows that only the server writes."""
@@ -42,6 +44,7 @@ def save_changed(obj: Model, form: ModelForm) -> None:  # type: ignore[type-arg]
 
 def outcome_badge(status: str, reason: str) -> SafeString:
     """Show how a reply ended, in the colours of its status."""
-    badge = format_html('<span class="outcome outcome-{}">{}</span>', status, status)
+    name = Message.Status(status).label
+    badge = format_html('<span class="outcome outcome-{}">{}</span>', status, name)
     why = "" if reason == "stop" else reason.replace("_", " ")
     return format_html('{} <span class="outcome-reason">{}</span>', badge, why) if why else badge
