@@ -44,21 +44,22 @@ class Entry:
 
 
 def read(path: Path) -> list[Entry]:
-    """Read a `.po` file, but for its head."""
-    entries = []
-    for block in path.read_text().strip().split("\n\n")[1:]:
-        entry, current = Entry(), ""
-        for line in block.splitlines():
-            found = FIELD.match(line)
-            if line.startswith("#,"):
-                entry.fuzzy = "fuzzy" in line
-            elif found:
-                current = found[1]
-                entry.fields[current] = ast.literal_eval(found[2])
-            elif line.startswith('"'):
-                entry.fields[current] += ast.literal_eval(line)
-        entries.append(entry)
-    return entries
+    """Read a `.po` file, but for its head, whose text is empty."""
+    entries = [Entry()]
+    current = ""
+    for line in path.read_text().splitlines():
+        found = FIELD.match(line)
+        begins = line.startswith(("#", "msgctxt ", "msgid "))
+        if begins and any(name.startswith("msgstr") for name in entries[-1].fields):
+            entries.append(Entry())
+        if line.startswith("#,"):
+            entries[-1].fuzzy = "fuzzy" in line
+        elif found:
+            current = found[1]
+            entries[-1].fields[current] = ast.literal_eval(found[2])
+        elif line.startswith('"'):
+            entries[-1].fields[current] += ast.literal_eval(line)
+    return [entry for entry in entries if entry.fields.get("msgid")]
 
 
 @pytest.fixture(scope="module")

@@ -120,6 +120,31 @@ async def test_the_page_speaks_chinese_when_asked_to(visitor: Visitor) -> None:
     await page.get_by_label("Language").select_option("zh-hans")
     await page.locator("html[lang=zh-hans]").wait_for()
     await page.wait_for_selector("#model option[value=scripted]", state="attached")
+    await page.get_by_placeholder("随便问点什么").wait_for()
+    await page.get_by_role("heading", name="想聊点什么？").wait_for()
+    await page.get_by_role("link", name="登录").click()
+    await page.get_by_role("button", name="登录").click()
+    await page.get_by_role("button", name="English").click()
+    await page.get_by_role("heading", name="Sign in").wait_for()
+
+
+async def test_an_account_is_deleted_by_whoever_types_its_name(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.play({"text": "soon gone"})
+    await visitor.sees_end()
+    name = await sign_up(visitor)
+    await choose(page, "Settings")
+    await page.get_by_role("button", name="Delete my account").click()
+    await page.fill("#dialog-input", name)
+    await page.click("#dialog-confirm")
+    await page.wait_for_url("**/")
+    await page.get_by_role("link", name="Create an account").wait_for()
+    assert await page.locator(".conversation-row").count() == 0
+    await page.get_by_role("link", name="Sign in").click()
+    await page.fill("[name=username]", name)
+    await page.fill("[name=password]", PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("alert").wait_for()
 
 
 async def test_keys_do_what_their_list_says(visitor: Visitor) -> None:
