@@ -87,7 +87,7 @@ def begin(starter: Starter, start: Start) -> Begun:
         if attached is not None:
             return attached
         if isinstance(start, Send | Edit) and start.id is not None and start.id == start.reply_id:
-            raise InvalidField("reply_id: is the question's id", field="reply_id")
+            raise InvalidField(_("reply_id: is the question's id"), field="reply_id")
         conversation = _conversation(starter, start)
         live = _live_runs(starter)
         _refuse_second(conversation.id, live)
@@ -217,7 +217,7 @@ def _parent(start: Send, conversation: Conversation) -> Message | None:
         return conversation.head
     parent = conversation.messages.filter(id=start.parent_id).first()
     if parent is None:
-        raise InvalidField("There is no such message here.", field="parent_id")
+        raise InvalidField(_("There is no such message here."), field="parent_id")
     return parent
 
 
@@ -333,7 +333,7 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     if reply is None:
         raise NotFound
     if reply.role != Message.Role.ASSISTANT or reply.parent is None:
-        raise InvalidField("Only a reply can be continued.", field="message_id")
+        raise InvalidField(_("Only a reply can be continued."), field="message_id")
     if reply.status == _Status.RUNNING or reply.cursor != after:
         return _attached(reply, after)
     live = _live_runs(starter)
