@@ -1,6 +1,7 @@
 """The Django app of the chat."""
 
 from django.apps import AppConfig
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
@@ -16,5 +17,8 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from conversations import checks  # noqa: F401  registers the system checks
         from conversations.attachments import remove_file_with
+        from conversations.sync import recheck
 
+        user_logged_in.connect(recheck)
+        user_logged_out.connect(recheck)
         post_delete.connect(remove_file_with, sender=self.get_model("Attachment"))

@@ -53,6 +53,10 @@ class ChatConsumer(RunConsumer):
         """Pass on what changed elsewhere."""
         self.say(message["event"])
 
+    async def session_check(self, message: dict[str, Any]) -> None:
+        """Look whether the session still holds: this person signed in or out somewhere."""
+        self.check_soon()
+
     def _session_key(self) -> str | None:
         for name, value in self.scope["headers"]:
             if name == b"cookie":

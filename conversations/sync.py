@@ -46,7 +46,14 @@ def announce(user_id: Any, *changes: tuple[Kind, dict[str, Any]]) -> None:
         for kind, ids in changes
     ]
     if events:
-        transaction.on_commit(partial(_tell, group(user_id), events))
+        messages = [{"type": "sync.event", "event": event} for event in events]
+        transaction.on_commit(partial(_tell, group(user_id), messages))
+
+
+def recheck(sender: Any, *, user: Any = None, **rest: Any) -> None:
+    """Have a person's sockets read their sessions again; a receiver of sign-in and sign-out."""
+    if user is not None:
+        _tell(group(user.pk), [{"type": "session.check"}])
 
 
 def _raise_revision(user_id: Any) -> int | None:
@@ -60,10 +67,10 @@ def _raise_revision(user_id: Any) -> int | None:
     return None if row is None else row[0]
 
 
-def _tell(name: str, events: list[dict[str, Any]]) -> None:
+def _tell(name: str, messages: list[dict[str, Any]]) -> None:
     worker = workers.peek()
     if worker is not None:  # a management command has no sockets, and no loop
-        worker.run_soon(partial(_outbox.put, name, events))
+        worker.run_soon(partial(_outbox.put, name, messages))
 
 
 class _Outbox:
@@ -73,17 +80,17 @@ class _Outbox:
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, name: str, events: list[dict[str, Any]]) -> None:
-        self._waiting.extend((name, event) for event in events)
+    def put(self, name: str, messages: list[dict[str, Any]]) -> None:
+        self._waiting.extend((name, message) for message in messages)
         if self._task is None or self._task.done():
             self._task = spawn(self._send(), name="sync events")
 
     async def _send(self) -> None:
         layer = get_channel_layer()
         while self._waiting:
-            name, event = self._waiting.popleft()
+            name, message = self._waiting.popleft()
             if layer is not None:
-                await layer.group_send(name, {"type": "sync.event", "event": event})
+                await layer.group_send(name, message)
 
 
 _outbox = _Outbox()

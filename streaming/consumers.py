@@ -32,6 +32,7 @@ TOO_LARGE = 4413
 RESTARTING = 1012
 RESTARTING_DAPHNE = 4012
 
+_SOON_SECONDS = 1.0
 _WAITING_COMMANDS = 100
 _WAITING_MESSAGES = 200
 
@@ -63,6 +64,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         self._sent = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._heard_at = time.monotonic()
+        self._check_at = float("inf")
         self._turn = 0
         self._over = False
         worker = workers.current()
@@ -142,6 +144,11 @@ class RunConsumer(AsyncWebsocketConsumer):
         """Tell the client what was wrong; the socket stays."""
         error = {"code": code, "message": message, "retryable": retryable, **extra}
         self.say({"type": "error", "ref": ref, "error": error})
+
+    def check_soon(self) -> None:
+        """Ask again whether the socket may live, once what is happening now is done."""
+        self._check_at = min(self._check_at, time.monotonic() + _SOON_SECONDS)
+        self._news.set()
 
     async def follow(self, run_id: UUID, after: Cursor) -> None:
         """Follow a run from a cursor; a followed one starts again there.
@@ -240,8 +247,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 self._commands.get_nowait()
 
     async def _send_forever(self) -> None:
-        checked_at = time.monotonic()
         life = conf().connection_seconds or float("inf")
+        self._check_at = time.monotonic() + life
         while True:
             self._news.clear()
             if await self._send_next():
@@ -255,8 +262,8 @@ class RunConsumer(AsyncWebsocketConsumer):
             if self._is_idle(now):
                 await self.close(IDLE)
                 return
-            if now - checked_at >= life:
-                checked_at = now
+            if now >= self._check_at:
+                self._check_at = now + life
                 refusal = await self._refusal()
                 if refusal is not None:
                     await self.close(refusal)
@@ -302,7 +309,7 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def _wait(self, now: float) -> None:
         moments = [s.next_ping for s in self._subscriptions.values()]
         limits = [limit for limit in (conf().idle_seconds, conf().connection_seconds) if limit]
-        moments += [now + min([*limits, 30.0])]
+        moments += [now + min([*limits, 30.0]), self._check_at]
         try:
             async with asyncio.timeout(max(min(moments) - now, 0.001)):
                 await self._news.wait()

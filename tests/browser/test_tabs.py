@@ -104,6 +104,29 @@ async def _heard(visitor: Visitor, kind: str) -> bool:
     return any(kind in frame for frame in visitor.frames)
 
 
+async def test_a_page_that_was_offline_says_so_and_learns_what_changed_meanwhile(
+    visitor: Visitor,
+) -> None:
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    await visitor.until(lambda: _heard(visitor, "pong"), "the socket is not open")
+    visitor.may_fail_to_load = True
+    await visitor.context.set_offline(True)
+    await visitor.page.wait_for_selector("#status-line:has-text('You are offline')")
+    await api(visitor, "PATCH", f"/api/conversations/{visitor.conversation}", title="Meanwhile")
+    await visitor.context.set_offline(False)
+    await visitor.page.locator(ROWS, has_text="Meanwhile").wait_for()
+    await visitor.page.locator("#status-line", has_text="offline").wait_for(state="detached")
+
+
+async def test_a_page_whose_person_signs_out_elsewhere_says_so(visitor: Visitor) -> None:
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    await visitor.until(lambda: _heard(visitor, "pong"), "the socket is not open")
+    await api(visitor, "POST", "/account/sign-out")
+    await visitor.page.locator("#alert", has_text="signed out").wait_for()
+
+
 async def block(socket: WebSocketRoute) -> None:
     await socket.close()
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings as django_settings
 from pytest_django import Settings
@@ -221,3 +222,13 @@ async def test_other_tabs_learn_of_a_run_and_its_end_with_rising_revisions(alice
     revisions = [event["revision"] for event in heard]
     assert revisions == sorted(revisions) and revisions[0] > revision
     await communicator.disconnect(timeout=5)
+
+
+async def test_a_socket_ends_soon_after_its_person_signs_out(alice: Client) -> None:
+    communicator = socket(alice)
+    assert (await communicator.connect(timeout=5))[0]
+    await communicator.send_to(text_data=json.dumps({"type": "ping"}))
+    await hear_until(communicator, "pong")
+    await sync_to_async(alice.logout)()
+    output = await communicator.receive_output(timeout=5)
+    assert (output["type"], output["code"]) == ("websocket.close", NOT_SIGNED_IN)

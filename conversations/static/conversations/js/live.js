@@ -19,6 +19,7 @@ const LOOK_MS = 20_000;
  * @param {() => Promise<void>} page.readShown
  * @param {(changed: string[]) => Promise<number | undefined>} page.readList
  * @param {(id: string) => void} page.onDeleted
+ * @param {() => void} page.onSignedOut
  * @param {() => void} page.onNetwork called when the way to the server opens or closes
  */
 export function goLive(page) {
@@ -33,6 +34,7 @@ export function goLive(page) {
     isWatched: () => !document.hidden,
     onState(state) {
       wasOpen ||= state === "open";
+      if (state === "refused") page.onSignedOut();
       page.onNetwork();
     },
   });

@@ -143,6 +143,7 @@ const live = goLive({
     sidebar.forget(id);
     if (current?.id === id) showMissing();
   },
+  onSignedOut: () => alarm({ status: 401 }),
   onNetwork: () => drawState(),
 });
 
