@@ -99,7 +99,7 @@ class Download:
     """Whether a browser may show it instead of saving it."""
     last_modified: datetime | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Sent with every answer that has bytes, and with 304."""
+    """Sent with every answer that has bytes, and with those to a condition, such as 304."""
 
 
 class FileStreamResponse(StreamingHttpResponse):
@@ -124,7 +124,12 @@ async def serve_file(request: HttpRequest, download: Download) -> HttpResponseBa
     whole = HttpResponse(headers=headers)
     fitting = get_conditional_response(request, download.etag, modified, whole)
     if fitting is not whole:
-        return fitting  # type: ignore[return-value]
+        # A browser writes the headers of a 304 over those that it keeps with the file: without
+        # ours, a policy that middleware adds to every answer would take the place of the file's.
+        assert fitting is not None
+        for name, value in download.headers.items():
+            fitting.headers[name] = value
+        return fitting
     try:
         span = _asked_for(request, download, headers.get("Last-Modified", ""))
     except Unsatisfiable:

@@ -246,6 +246,8 @@ async def test_a_download_goes_on_where_it_broke_off(alice: Client) -> None:
     assert (response.status_code, response["Content-Range"]) == (416, "bytes */1000000")
     response = await alice.get(found["url"], headers={"if-none-match": etag})
     assert response.status_code == 304
+    # What a browser has kept, it keeps with the headers of this answer.
+    assert response["Content-Security-Policy"] == "sandbox; default-src 'none'"
 
 
 async def test_a_file_that_is_lost_on_disk_is_not_found(alice: Client, media: Path) -> None:

@@ -109,6 +109,8 @@ async def test_an_answer_without_bytes_opens_nothing(
     response: HttpResponseBase = await get(shelf, **headers)
     assert response.status_code == status
     assert shelf.opened == []
+    if status == 304:
+        assert response["Cache-Control"] == "private"
     if status == 416:
         assert response["Content-Range"] == f"bytes */{len(CONTENT)}"
 

@@ -74,11 +74,11 @@ export class Attachments {
   }
 
   /** Put back what could not be sent. */
-  restore(attachments) {
+  restore(attachments, key = this.#key) {
     for (const attachment of attachments) {
-      if (this.#items.some((item) => item.attachment?.id === attachment.id)) continue;
+      if (this.#tray(key).some((item) => item.attachment?.id === attachment.id)) continue;
       const { name, size, url, content_type: type } = attachment;
-      const item = this.#new({ name, size, type, url });
+      const item = this.#new({ name, size, type, url }, key);
       item.attachment = attachment;
       this.#turn(item, { state: "done" });
     }
@@ -86,20 +86,24 @@ export class Attachments {
   }
 
   get #items() {
-    return this.#trays.get(this.#key) ?? [];
+    return this.#tray(this.#key);
+  }
+
+  #tray(key) {
+    return this.#trays.get(key) ?? [];
   }
 
   #added(file) {
     return this.#new({ name: file.name, size: file.size, type: file.type, file });
   }
 
-  #new(what) {
+  #new(what, key = this.#key) {
     const item = { state: "waiting", attachment: null, abort: new AbortController() };
     item.chip = new Chip(what, {
       onRemove: () => this.#remove(item),
       onRetry: () => this.#start(item, what.file),
     });
-    this.#trays.set(this.#key, [...this.#items, item]);
+    this.#trays.set(key, [...this.#tray(key), item]);
     return item;
   }
 

@@ -85,9 +85,9 @@ export class Composer {
     this.#files.open(conversation);
   }
 
-  /** Put back files that could not be sent. */
-  restoreFiles(attachments) {
-    this.#files.restore(attachments);
+  /** Put back files that could not be sent, where they were or into another conversation. */
+  restoreFiles(attachments, conversation) {
+    this.#files.restore(attachments, conversation);
   }
 
   focus() {

@@ -109,7 +109,10 @@ const reports = {
     refreshList();
   },
   onNotSent(one, content, attachments) {
-    if (one !== current) return drafting.giveBack(one.id, content);
+    if (one !== current) {
+      composer.restoreFiles(attachments, one.id);
+      return drafting.giveBack(one.id, content);
+    }
     if (!composer.text) composer.text = content;
     drafting.giveBack(one.isNew ? null : one.id, composer.text);
     if (one.isNew) composer.openFiles("");
