@@ -366,3 +366,20 @@ async def test_a_list_that_cannot_be_read_says_so_and_is_read_again(visitor: Vis
     await note.get_by_role("button").click()
     await lists(visitor, "there")
     assert not await visitor.page.is_visible("#list-skeleton")
+
+
+async def test_nothing_shifts_while_the_page_loads(visitor: Visitor) -> None:
+    for number in range(5):
+        await conversation(visitor, f"number {number}")
+    await visitor.context.add_init_script(
+        """window.shifted = 0;
+        new PerformanceObserver((list) => {
+          for (const entry of list.getEntries()) window.shifted += entry.value;
+        }).observe({ type: "layout-shift", buffered: true });"""
+    )
+    await visitor.reload()
+    await rows(visitor).last.wait_for()
+    await visitor.page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+    assert await visitor.page.evaluate("window.shifted") < 0.002
