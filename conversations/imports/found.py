@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streaming.transcript import StoredPart, clean
+from conversations.titling import title_of
+from streaming.transcript import StoredPart, clean, text_of
 
 MESSAGE_CHARACTERS = 1_000_000
 CONVERSATION_MESSAGES = 20_000
@@ -98,6 +99,9 @@ class FoundConversation:
         self.messages = list(kept.values())
         if not self.messages:
             raise NotReadable("empty")
+        if not self.title:
+            first = next((one for one in self.messages if one.role == "user"), self.messages[0])
+            self.title = title_of(text_of(first.parts))
         if self.head not in kept:
             self.head = self.messages[-1].id
         self.created_at = self.created_at or self.messages[0].time

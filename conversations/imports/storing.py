@@ -18,7 +18,6 @@ from conversations.imports.found import FoundConversation, FoundMessage
 from conversations.models import Conversation, Message, Person
 from conversations.providers import providers
 from conversations.sync import announce
-from conversations.titling import title_of
 from streaming.transcript import clean
 
 _NAMESPACE = UUID("5d9b0f0e-6f0b-5c0e-9a53-0c7c1f2b7a10")
@@ -110,11 +109,10 @@ def _change(kind: Any, conversation_id: UUID) -> tuple[Any, dict[str, Any]]:
 
 def _make(user_id: Any, conversation_id: UUID, found: FoundConversation) -> Conversation:
     offered = {model.id for model in providers.models()}
-    first = next((one for one in found.messages if one.role == "user"), found.messages[0])
     conversation = Conversation(
         id=conversation_id,
         owner_id=user_id,
-        title=found.title or title_of(_content(first)),
+        title=found.title,
         model=found.model if found.model in offered else "",
         system_prompt=found.system_prompt,
         settings=found.settings,
@@ -167,10 +165,6 @@ def _row(conversation_id: UUID, ids: dict[str, UUID], found: FoundMessage) -> Me
     )
     row.take_parts(found.parts)
     return row
-
-
-def _content(message: FoundMessage) -> str:
-    return "".join(part.text for part in message.parts if part.kind == "text")
 
 
 def _id(conversation_id: UUID, message_id: str) -> UUID:

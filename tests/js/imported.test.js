@@ -25,6 +25,9 @@ test("what was not taken is named with its number", () => {
     "1 step of a tool",
     "3 messages' images",
   ]);
+  assert.deepEqual(reasonsOf({ left_out: { unknown: 1, unreachable: 2 } }), [
+    "3 parts that cannot be read",
+  ]);
   assert.deepEqual(reasonsOf({ reason: "empty", left_out: {} }), ["1 empty conversation"]);
 });
 

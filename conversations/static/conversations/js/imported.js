@@ -44,9 +44,12 @@ export function typeOf(name) {
 }
 
 function wordsOf(counts, words) {
-  return Object.entries(counts).map(([reason, number]) =>
-    count((words[reason] ?? words.unknown)(number), number),
-  );
+  const sums = new Map();
+  for (const [reason, number] of Object.entries(counts)) {
+    const said = words[reason] ?? words.unknown;
+    sums.set(said, (sums.get(said) ?? 0) + number);
+  }
+  return [...sums].map(([said, number]) => count(said(number), number));
 }
 
 function count(text, number) {

@@ -11,6 +11,7 @@ import { Drafting } from "./drafting.js";
 import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
+import { openImport } from "./importing.js";
 import { listen } from "./keys.js";
 import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
@@ -46,7 +47,10 @@ const composer = new Composer({
 const account = new Account({
   onTrouble: (text) => status.alarm(text),
   choices: () => [live.setting()],
-  more: () => [{ label: gettext("Prompts…"), run: openPrompts }],
+  more: () => [
+    { label: gettext("Prompts…"), run: openPrompts },
+    { label: gettext("Import conversations…"), run: () => openImport({ onImported: refreshList }) },
+  ],
 });
 const drafting = new Drafting(composer);
 new PromptList(composer);
