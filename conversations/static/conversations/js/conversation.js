@@ -96,10 +96,7 @@ export class OpenConversation {
   showBranchOf(id) {
     if (this.transcript.of(id)) return true;
     if (!this.#tree.messages.some((message) => message.id === id)) return false;
-    this.#choices += 1;
-    this.#tree.choose(id);
-    this.#show();
-    this.#head.keep(this.#tree.head).catch((error) => this.#page.onTrouble(this, error));
+    this.#turnTo(id);
     return true;
   }
 
@@ -163,21 +160,24 @@ export class OpenConversation {
     else this.refresh().catch((error) => this.#page.onTrouble(this, error));
   }
 
-  /** Show another version of a message, here at once and wherever this conversation is opened. */
-  async #choose(message, { id, step }) {
-    this.#choices += 1;
+  #choose(message, { id, step }) {
     this.#page.steady(this, this.transcript.of(message.id).element, () => {
-      this.#tree.choose(id);
-      this.#show();
+      this.#turnTo(id);
       const shown = this.transcript.of(id);
       shown.branches.focus(step);
       return shown.element;
     });
-    try {
-      await this.#head.keep(this.#tree.head);
-    } catch (error) {
-      this.#page.onTrouble(this, error);
-    }
+  }
+
+  /** Show the branch of a message, here at once and wherever this conversation is opened. */
+  #turnTo(id) {
+    this.#choices += 1;
+    this.#tree.choose(id);
+    this.#show();
+    const { head } = this.#tree;
+    // What the server is still being told of becomes the head there by itself.
+    if (head === this.reply?.id && !this.#follower.accepted) return;
+    this.#head.keep(head).catch((error) => this.#page.onTrouble(this, error));
   }
 
   #continue(reply) {
