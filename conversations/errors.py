@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -80,8 +80,21 @@ def invalid(found: list[dict[str, Any]]) -> InvalidField:
     first = found[0]
     place = [str(step) for step in first.get("loc", ()) if step not in ("body", "payload", "path")]
     field = ".".join(place) or "body"
-    reason = str(first.get("msg", "does not fit")).removeprefix("Value error, ")
-    return InvalidField(f"{field}: {reason}", field=field)
+    return InvalidField(f"{field}: {_reason(first)}", field=field)
+
+
+def _reason(found: dict[str, Any]) -> str:
+    """Say what does not fit: in our words where it is frequent, else in the validator's."""
+    match found.get("type"):
+        case "missing":
+            return gettext("is missing")
+        case "string_too_long" if "ctx" in found:
+            return str(gettext("is longer than %(max_length)s characters") % found["ctx"])
+        case "value_error":
+            return gettext(str(found["msg"]).removeprefix("Value error, "))
+    if get_language() == "en":
+        return str(found.get("msg", "does not fit"))
+    return gettext("does not fit")
 
 
 def no_such_endpoint(request: HttpRequest, rest: str) -> HttpResponse:

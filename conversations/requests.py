@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 import msgspec
+from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, ValidationInfo
 
 from streaming.transcript import is_storable
@@ -16,20 +17,22 @@ MOST_OF_A_MESSAGE = 10
 
 def _storable(value: str) -> str:
     if not is_storable(value):
-        raise ValueError("has characters that cannot be stored: U+0000 or half a surrogate pair")
+        raise ValueError(
+            gettext_noop("has characters that cannot be stored: U+0000 or half a surrogate pair")
+        )
     return value
 
 
 def _said(value: str, info: ValidationInfo) -> str:
     if not value.strip() and not info.data.get("attachments"):
-        raise ValueError("is empty")
+        raise ValueError(gettext_noop("is empty"))
     return value
 
 
 def _written_id(value: object) -> object:
     # pydantic would take sixteen bytes of text for an id as well.
     if isinstance(value, str) and len(value) not in (32, 36):
-        raise ValueError("is not a UUID")
+        raise ValueError(gettext_noop("is not a UUID"))
     return value
 
 

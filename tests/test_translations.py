@@ -119,3 +119,15 @@ def test_the_compiled_texts_are_those_that_can_be_read(app: str, domain: str) ->
             assert compiled.gettext(text) == entry.translations[0]
     catalog = compiled._catalog  # type: ignore[attr-defined]
     assert len([key for key in catalog if key]) == len(entries)
+
+
+def test_the_chinese_readme_names_every_variable_with_its_default() -> None:
+    english, chinese = (
+        [
+            re.findall(r"`([^`]+)`", line.split("|")[1] + line.split("|")[2])
+            for line in (ROOT / name).read_text().splitlines()
+            if re.match(r"\| `[A-Z]", line)
+        ]
+        for name in ("README.md", "README.zh-CN.md")
+    )
+    assert [sorted(row) for row in english] == [sorted(row) for row in chinese]

@@ -292,3 +292,19 @@ async def test_the_chat_can_be_installed(charlie: Client) -> None:
     assert (await charlie.get("/favicon.ico")).status_code == 302
     page = (await charlie.get("/")).content.decode()
     assert 'rel="manifest" href="/manifest.webmanifest"' in page
+
+
+async def test_errors_speak_the_language_of_whoever_asked(alice: Client) -> None:
+    async def said(language: str, body: dict[str, Any]) -> str:
+        headers = {"accept-language": language}
+        answer = await alice.ask("POST", "/api/conversations", body, **headers)
+        return str(answer.json()["error"]["message"])
+
+    long = {"title": "x" * 201}
+    assert await said("en", long) == "title: is longer than 200 characters"
+    assert await said("zh-hans", long) == "title: 超过 200 个字符"
+    assert await said("zh-hans", {"model": "nobody's"}) == "不提供此模型。"
+    assert (
+        await said("zh-hans", {"settings": {"temperature": 9}})
+        == "settings.temperature: 不符合要求"
+    )
