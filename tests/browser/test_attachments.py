@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Route
 
+from tests.browser.test_accessibility import check
 from tests.browser.visitor import Visitor
 from tests.conversations.files import image
 
@@ -43,6 +44,14 @@ def chip(visitor: Visitor, name: str, state: str = "done") -> Locator:
     return visitor.page.locator(f'.chip[data-state="{state}"]', has_text=name)
 
 
+async def found_by_axe(visitor: Visitor) -> list[str]:
+    found: list[str] = []
+    for theme in ("light", "dark"):
+        await visitor.page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        found += await check(visitor.page, theme)
+    return found
+
+
 async def test_files_by_button_paste_and_drop_go_with_the_question(visitor: Visitor) -> None:
     page = visitor.page
     await visitor.choose("scripted")
@@ -72,6 +81,7 @@ async def test_files_by_button_paste_and_drop_go_with_the_question(visitor: Visi
         await page.wait_for_function(
             "[...document.querySelectorAll('.enclosed img')].every((one) => one.naturalWidth)"
         )
+        assert await found_by_axe(visitor) == []
         await visitor.reload()
         await bubble.wait_for()
 
@@ -110,6 +120,10 @@ async def test_a_file_that_fails_says_why_and_can_be_tried_again(visitor: Visito
     await failed.get_by_text("Only PNG, JPEG, GIF and WebP").wait_for()
     assert await page.is_disabled("#send")
     assert await failed.get_by_label("Try program.exe again").is_hidden()
+    await attach(visitor, file("cat.png", image(), "image/png"))
+    await chip(visitor, "cat.png").wait_for()
+    assert await found_by_axe(visitor) == []
+    await chip(visitor, "cat.png").get_by_label("Remove cat.png").click()
     await failed.get_by_label("Remove program.exe").press("Enter")
     assert await page.locator("#message").evaluate("e => e === document.activeElement")
 
