@@ -81,7 +81,8 @@ def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
         Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
             head_id=_shown_instead(message)
         )
-        message.delete()
+        # All at once: Django follows a cascade by recursion, one level of it for each message.
+        Message.objects.filter(id__in=doomed).delete()
         return runs
 
 
@@ -97,9 +98,14 @@ def _shown_instead(message: Message) -> UUID | None:
 
 
 def _subtree(message: Message) -> set[UUID]:
-    found = {message.id}
-    level = [message.id]
-    while level:
-        level = list(Message.objects.filter(parent_id__in=level).values_list("id", flat=True))
-        found.update(level)
+    children: dict[UUID | None, list[UUID]] = {}
+    rows = Message.objects.filter(conversation_id=message.conversation_id)
+    for one, parent in rows.values_list("id", "parent_id"):
+        children.setdefault(parent, []).append(one)
+    found: set[UUID] = set()
+    waiting = [message.id]
+    while waiting:
+        one = waiting.pop()
+        found.add(one)
+        waiting += children.get(one, [])
     return found

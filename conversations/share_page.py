@@ -7,6 +7,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.templatetags.static import static
 from django.utils.text import Truncator
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
@@ -36,6 +37,7 @@ def _context(request: HttpRequest, share: Share) -> dict[str, Any]:
         "share": share,
         "messages": [_dated(message) for message in share.messages],
         "description": share.description or _opening(share),
+        "picture": request.build_absolute_uri(static("conversations/icons/icon-512.png")),
         "address": request.build_absolute_uri(request.path),
         "import_map": json.dumps(views.import_map()),
         "catalog": views.catalog(get_language() or "en"),

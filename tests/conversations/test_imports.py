@@ -14,6 +14,7 @@ from pytest_django import Settings
 from conversations.exceptions import BadJson, TooLarge
 from conversations.imports.archive import found_in
 from conversations.imports.items import items
+from conversations.limits import BodyLimit
 from conversations.models import Conversation, Message
 from streaming import threads
 from tests.conftest import Client
@@ -392,3 +393,67 @@ def test_values_are_read_however_the_file_comes(text: str, found: list[Any], ste
 def test_broken_values_are_told(text: str) -> None:
     with pytest.raises(BadJson):
         list(items(io.BytesIO(text.encode())))
+
+
+async def test_a_file_may_be_larger_than_other_bodies_up_to_its_own_limit(
+    settings: Settings,
+) -> None:
+    settings.BODY_BYTES, settings.IMPORT_BYTES = 1000, 200_000
+    taken: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        size, more = 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            size += len(message["body"])
+            more = message["more_body"]
+        taken.append(size)
+
+    async def post(path: str, chunks: int) -> list[Any]:
+        left = chunks
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            nonlocal left
+            left -= 1
+            return {"type": "http.request", "body": b"x" * 10_000, "more_body": left > 0}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+        await BodyLimit(app)(scope, receive, send)
+        return sent
+
+    assert await post("/api/import", 20) == []
+    assert taken == [200_000]
+    assert (await post("/api/import", 40))[0]["status"] == 413
+    assert (await post("/api/conversations", 2))[0]["status"] == 413
+    assert taken == [200_000]
+
+
+async def test_a_long_conversation_can_be_deleted_from_its_first_message_on(alice: Client) -> None:
+    found = [
+        {
+            "id": str(number),
+            "parent_id": str(number - 1) if number else None,
+            "role": "assistant" if number % 2 else "user",
+            "parts": [{"kind": "text", "text": "x"}],
+            "status": "completed",
+        }
+        for number in range(1500)
+    ]
+    item = {
+        "format": "holdfast.conversation",
+        "version": 1,
+        "conversation": {"id": "deep", "title": "Deep"},
+        "messages": found,
+    }
+    await take(alice, json.dumps(item).encode())
+    conversation = (await listed(alice))["Deep"]["id"]
+    tree = await messages(alice, conversation)
+    first = next(m["id"] for m in tree.values() if m["parent_id"] is None)
+    assert (await alice.ask("DELETE", f"/api/messages/{first}")).status_code == 204
+    assert await messages(alice, conversation) == {}

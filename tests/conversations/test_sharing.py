@@ -178,6 +178,7 @@ async def test_the_page_describes_itself_to_other_sites_and_gives_nothing_away(
         ("og:description", "How to &lt;tie&gt; it"),
         ("og:url", share["url"]),
         ("og:type", "article"),
+        ("og:image", "http://testserver/static/conversations/icons/icon-512.png"),
     ):
         assert f'<meta property="{name}" content="{value}">' in text
     assert '<meta name="description" content="How to &lt;tie&gt; it">' in text
