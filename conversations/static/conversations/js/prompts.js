@@ -4,7 +4,7 @@ import { again } from "./again.js";
 import { ask } from "./api.js";
 import { askPerson } from "./dialog.js";
 import { make } from "./dom.js";
-import { gettext, interpolate } from "./i18n.js";
+import { gettext } from "./i18n.js";
 import { buttons, field, openPanel } from "./panel.js";
 import { refusalOf } from "./words.js";
 
@@ -100,9 +100,9 @@ function listOf(prompts, onOpen) {
         {
           type: "button",
           className: "prompt-row",
-          aria: { label: interpolate(gettext("Edit %s"), [prompt.name]) },
           onclick: () => onOpen(prompt),
         },
+        make("span", { className: "visually-hidden" }, gettext("Edit")),
         make("strong", { dir: "auto" }, prompt.name),
         make("span", { dir: "auto" }, prompt.content.slice(0, 200)),
       ),
