@@ -15,7 +15,6 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 WORDS = {"text": "the line holds in every sea ", "repeat": 40, "pause_ms": 20}
 
 over_each = pytest.mark.parametrize("transport", ["sse", "socket"])
-over_any = pytest.mark.parametrize("transport", ["sse", "socket", "poll"])
 
 
 async def prefer(visitor: Visitor, transport: str) -> None:
@@ -27,7 +26,7 @@ def came_by_socket(visitor: Visitor) -> bool:
     return any('"delta"' in frame for frame in visitor.frames)
 
 
-@over_any
+@over_each
 async def test_ten_reloads_in_mid_reply_lose_and_double_nothing(
     visitor: Visitor, transport: str
 ) -> None:

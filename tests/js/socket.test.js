@@ -213,3 +213,18 @@ test("an error for no reply of ours, and words that nobody knows, are passed ove
   far.last.tell({ type: "delta", run_id: "unknown", text: "x" });
   assert.equal(socket.state, "open");
 });
+
+test("a socket that is lost before a waiting reader has its turn is waited for again", async () => {
+  const server = new FakeServer(stream("close", started(), ended("", "0-0")));
+  const { socket, far, clock } = opened({ far: new FakeSockets(server) });
+  const following = socket.follow(opening("r"));
+  const { hear } = far;
+  far.hear = function (one, message) {
+    hear.call(far, one, message);
+    if (far.made.length === 1) socket.sleep();
+  };
+  await clock.advance(500);
+  const events = await following;
+  assert.equal((await events.next()).value.type, "started");
+  assert.equal(far.made.length, 2);
+});

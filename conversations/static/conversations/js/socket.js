@@ -101,7 +101,8 @@ export class Socket {
    * @throws {Refused} nobody is signed in
    */
   async follow({ id, after, signal, onSign }) {
-    await this.#ready(signal);
+    do await this.#ready(signal);
+    while (this.#state !== "open"); // lost again, before it came to our turn
     const channel = new Channel({ ref: `f${++this.#refs}`, signal, onSign });
     this.#channels.get(id)?.end();
     this.#channels.set(id, channel);
