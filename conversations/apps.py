@@ -17,8 +17,9 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from conversations import checks  # noqa: F401  registers the system checks
         from conversations.attachments import remove_file_with
+        from conversations.models import Attachment
         from conversations.sync import recheck
 
         user_logged_in.connect(recheck)
         user_logged_out.connect(recheck)
-        post_delete.connect(remove_file_with, sender=self.get_model("Attachment"))
+        post_delete.connect(remove_file_with, sender=Attachment)
