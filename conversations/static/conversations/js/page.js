@@ -12,6 +12,7 @@ import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { openImport } from "./importing.js";
+import { stayAboveKeyboard } from "./keyboard.js";
 import { listen } from "./keys.js";
 import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
@@ -387,6 +388,7 @@ listen(
   byId("message"),
 );
 byId("settings-open").addEventListener("click", changeSettings);
+stayAboveKeyboard();
 addEventListener("popstate", () => show(location.pathname));
 
 again(() => ask("/api/models"), { attempts: Infinity })
