@@ -31,7 +31,8 @@ class ScriptedProvider(BaseProvider):
     """Plays the last user message: a JSON list of steps, or `{"steps": [...]}`.
 
     `{"text": "x", "repeat": 3, "pause_ms": 5}` says a text, often, with a pause after each time;
-    `reasoning` instead of `text` thinks it. `{"pause_ms": 5}` waits. `{"gate": "name"}` waits for
+    `"piece": 20` says it in pieces of so many characters; `reasoning` instead of `text` thinks it.
+    `{"pause_ms": 5}` waits. `{"gate": "name"}` waits for
     that file in OPTIONS["gate_directory"]. `{"usage": [3, 5]}`, `{"progress": true}`,
     `{"finish": "stop"}` yield these items. `{"fail": "upstream_reset"}` raises `SourceFailed`,
     `{"raise": "text"}` a RuntimeError, `{"stall": true}` never returns, `{"end": true}` ends
@@ -94,18 +95,18 @@ class ScriptedProvider(BaseProvider):
                 if "end" in step:
                     return
                 continue
-            for _ in range(step.get("repeat", 1)):
+            for said in _cut(texts, step.get("piece")) * step.get("repeat", 1):
                 if behind:
                     if "reasoning" in step:
                         break
-                    passed = min(skip, len(texts))
+                    passed = min(skip, len(said))
                     skip -= passed
                     behind = skip > 0
-                    if passed == len(texts):
+                    if passed == len(said):
                         continue
-                    yield Text(texts[passed:])
+                    yield Text(said[passed:])
                 else:
-                    yield Text(texts) if "text" in step else Reasoning(texts)
+                    yield Text(said) if "text" in step else Reasoning(said)
                 continuing = False
                 await _pause(step)
         yield Finish("stop")
@@ -143,8 +144,13 @@ def _steps(asked: str) -> list[dict[str, Any]]:
         found = found.get("steps")
     if isinstance(found, list) and all(isinstance(step, dict) for step in found):
         return found
-    size = _ECHO_CHARACTERS
-    return [{"text": asked[at : at + size]} for at in range(0, len(asked), size)]
+    return [{"text": asked, "piece": _ECHO_CHARACTERS}]
+
+
+def _cut(text: str, size: int | None) -> list[str]:
+    if size is None:
+        return [text]
+    return [text[at : at + size] for at in range(0, len(text), size)]
 
 
 def _is_end(step: dict[str, Any]) -> bool:

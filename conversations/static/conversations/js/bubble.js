@@ -4,6 +4,7 @@ import { ReplyActions, button } from "./actions.js";
 import { ICONS, make } from "./dom.js";
 import { gettext } from "./i18n.js";
 import { MarkdownView } from "./markdown.js";
+import { Pace } from "./pace.js";
 import { reasoningOf, textOf } from "./reply.js";
 import { ThinkingClock } from "./thinking.js";
 import { REMEDIES, endingOf, lossOf, remedyOf } from "./words.js";
@@ -21,7 +22,7 @@ export class ReplyBubble {
   #remedy = make("span", { className: "remedy" });
   #notice = make("div", { className: "notice", hidden: true }, this.#words, this.#remedy);
   #actions;
-  #frame = 0;
+  #pace = new Pace(() => this.draw());
   #loss = "";
   #lost = "";
   #patience = 0;
@@ -56,13 +57,10 @@ export class ReplyBubble {
     return this.#actions.branches;
   }
 
-  /** Take a new state; it is drawn with the next frame. */
+  /** Take a new state; it is drawn soon, an end at once. */
   update(reply) {
     this.reply = reply;
-    if (this.#frame) return;
-    // A hidden page has no frames.
-    const soon = document.hidden ? (task) => setTimeout(task, 200) : requestAnimationFrame;
-    this.#frame = soon(() => this.draw());
+    this.#pace.ask({ urgent: reply.status !== "running" });
   }
 
   /** Whether this is the message that one may go on from. */
@@ -87,7 +85,6 @@ export class ReplyBubble {
   }
 
   draw() {
-    this.#frame = 0;
     const { reply } = this;
     const text = textOf(reply);
     this.#drawReasoning(reasoningOf(reply), text);

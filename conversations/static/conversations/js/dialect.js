@@ -6,8 +6,9 @@ import { footnotes } from "./footnotes.js";
 import { formulaAt, formulas } from "./formulas.js";
 import { references } from "./references.js";
 
-// What models write where Markdown has no mark for it.
-const HARMLESS_TAG = /^<(?:br ?\/?|\/?(?:sub|sup|kbd|mark|u|ins))>$/i;
+// What models write where Markdown has no mark for it. None of these reaches over the end of its
+// block when it is not closed, as <u> would.
+const HARMLESS_TAG = /^<(?:br ?\/?|\/?(?:sub|sup|kbd|mark|ins))>$/i;
 const LANGUAGE = /^[\w+#.-]{1,30}/;
 
 export const dialect = new Marked({

@@ -7,7 +7,7 @@ import { formulaAt } from "./formulas.js";
 const MARK = /[`*_~![\]$\\<]/;
 const MAYBE_DEFINITION =
   /^!?\[[^\]\n]{0,80}(?:\]:?\s*|\]:\s*(?:<[^>\n]*>?|\S+)(?:\s+["'(][^\n]*)?\s*)?$/;
-const HALF_TAG = /<\/?(?:br?|su?|su[bp]|k|kbd?|m|ma|mark?|u|i|ins?)? ?\/?$/i;
+const HALF_TAG = /<\/?(?:br?|su?|su[bp]|k|kbd?|m|ma|mark?|i|ins?)? ?\/?$/i;
 const LETTER = /[\p{L}\p{N}]/u;
 
 /**

@@ -47,9 +47,8 @@ export class MarkdownView {
   #draw({ finished, open, anew }) {
     if (anew) this.#forget();
     if (!finished.length && this.#typed(open)) return;
-    const done = finished.map((token) => ({ token, ...this.#rendered([token]) }));
-    const tail = this.#rendered(open);
-    const fresh = [...done.flatMap(({ nodes }) => nodes), ...tail.nodes];
+    const done = this.#renderedApart(finished);
+    const fresh = [...done.flatMap(({ nodes }) => nodes), ...this.#nodesOf(htmlOf(open))];
     const placed = settle(this.#element, this.#openNodes, fresh);
     let at = 0;
     for (const block of done) {
@@ -75,8 +74,9 @@ export class MarkdownView {
 
   #settleReferences() {
     for (const { token, html, nodes } of this.#uncertain) {
-      const { nodes: fresh, html: now } = this.#rendered(this.#blocks.again(token));
+      const now = htmlOf(this.#blocks.again(token));
       if (now === html) continue;
+      const fresh = this.#nodesOf(now);
       nodes.slice(1).forEach((node) => node.remove());
       nodes[0].replaceWith(...fresh);
       link(fresh, this.#name);
@@ -85,14 +85,30 @@ export class MarkdownView {
     this.#uncertain = [];
   }
 
-  #rendered(tokens) {
-    const html = htmlOf(tokens);
+  /** Blocks with their nodes; one pass for all is much cheaper than one for each. */
+  #renderedApart(tokens) {
+    const blocks = tokens
+      .map((token) => ({ token, html: htmlOf([token]), nodes: [] }))
+      .filter(({ html }) => html);
+    const nodes = this.#nodesOf(blocks.map(({ html }) => html).join(""));
+    const isElement = ({ nodeType }) => nodeType === Node.ELEMENT_NODE;
+    if (nodes.filter(isElement).length !== blocks.length) {
+      for (const block of blocks) block.nodes = this.#nodesOf(block.html);
+      return blocks;
+    }
+    let at = -1;
+    for (const node of nodes) blocks[Math.max(isElement(node) ? ++at : at, 0)].nodes.push(node);
+    return blocks;
+  }
+
+  #nodesOf(html) {
+    if (!html) return [];
     const fragment = sanitized(html);
     for (const table of fragment.querySelectorAll("table")) frame(table);
     for (const picture of fragment.querySelectorAll("a.picture")) caption(picture);
     dress(fragment);
     drawFormulas(fragment, this.#element);
-    return { html, nodes: [...fragment.childNodes] };
+    return [...fragment.childNodes];
   }
 
   #forget() {

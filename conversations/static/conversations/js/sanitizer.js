@@ -14,7 +14,7 @@ const MARKDOWN = {
   ...COMMON,
   ALLOWED_TAGS: (
     "a blockquote br code del div em h1 h2 h3 h4 h5 h6 hr input ins kbd li mark ol p pre s span " +
-    "strong sub sup table tbody td th thead tr u ul"
+    "strong sub sup table tbody td th thead tr ul"
   ).split(" "),
   ALLOWED_ATTR: ["align", "checked", "class", "disabled", "href", "start", "title", "type"],
   // Without these the purifier takes every attribute's value for an address.
