@@ -19,7 +19,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove bench javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove bench bench-page javascript lint types lock \
   third-party clean
 
 help:
@@ -29,6 +29,7 @@ help:
 	@echo "make unit-on      the same on another Python or Django: PYTHON=python3.13 DJANGO='django~=6.1.0'"
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
 	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
+	@echo "make bench-page   what a long reply costs the browser, by a trace (ARGS=\"--runs 3\")"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
 	@echo "make types        mypy"
 	@echo "make model        install the offline model (again)"
@@ -148,6 +149,9 @@ prove: $(VENV)/.installed-dev packages
 
 bench: $(VENV)/.installed benchmarks/.venv/.installed packages
 	@$(PY) -m benchmarks $(ARGS)
+
+bench-page: $(VENV)/.installed-dev packages
+	@$(PY) -m benchmarks.page $(ARGS)
 
 benchmarks/.venv/.installed: benchmarks/requirements.txt | $(PY)
 	@echo "Installing benchmarks/requirements.txt"

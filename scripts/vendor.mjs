@@ -19,7 +19,7 @@ const PACKAGES = [
   {
     name: "dompurify",
     files: {
-      "dist/purify.es.mjs": "purify.js",
+      "dist/purify.min.js": "purify.js",
       LICENSE: "dompurify.LICENSE.txt",
       "LICENSE-MPL": "dompurify.LICENSE-MPL.txt",
     },

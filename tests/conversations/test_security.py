@@ -3,6 +3,8 @@
 import pytest
 from django.core.exceptions import MiddlewareNotUsed
 from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient
+from django.urls import reverse
 from pytest_django import Settings
 
 from conversations.security import ContentSecurityPolicyMiddleware
@@ -37,3 +39,13 @@ async def test_a_policy_that_a_response_has_is_left_alone() -> None:
 
     response = await ContentSecurityPolicyMiddleware(stricter)(HttpRequest())
     assert response.headers["Content-Security-Policy"] == "default-src 'none'"
+
+
+async def test_text_becomes_html_through_the_sanitizer_alone_on_our_own_pages(
+    async_client: AsyncClient,
+) -> None:
+    trusted = "require-trusted-types-for 'script'; trusted-types dompurify"
+    page = await async_client.get(reverse("holdfast:new"))
+    assert trusted in page["Content-Security-Policy"]
+    admin = await async_client.get(reverse("admin:login"))
+    assert "trusted-types" not in admin["Content-Security-Policy"]
