@@ -7,7 +7,7 @@ import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
 import { showPreferences } from "./preferences.js";
-import { showShortcuts } from "./shortcuts.js";
+import { showShortcuts } from "./ondemand.js";
 import { refusalOf } from "./words.js";
 
 export class Account {

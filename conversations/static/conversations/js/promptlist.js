@@ -4,7 +4,7 @@
 
 import { byId, make } from "./dom.js";
 import { gettext, interpolate, ngettext } from "./i18n.js";
-import { openPrompts, readPrompts } from "./prompts.js";
+import { openPrompts, readPrompts } from "./ondemand.js";
 import { fitting, soughtIn } from "./slash.js";
 
 export class PromptList {

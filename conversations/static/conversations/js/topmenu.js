@@ -3,6 +3,7 @@
 import { saveAs } from "./downloads.js";
 import { byId } from "./dom.js";
 import { gettext } from "./i18n.js";
+import { openImport, openShare } from "./ondemand.js";
 import { menuButton } from "./menu.js";
 
 const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
@@ -49,13 +50,4 @@ function entries(page, conversation) {
 // The menu is gone with the next frame; the dialog of printing holds the page up.
 function printPage() {
   requestAnimationFrame(() => setTimeout(() => print()));
-}
-
-// What few visits need is loaded when it is asked for.
-async function openImport(page) {
-  (await import("./importing.js")).openImport(page);
-}
-
-async function openShare(conversation) {
-  (await import("./share.js")).openShare(conversation);
 }
