@@ -109,6 +109,14 @@ class RunConsumer(AsyncWebsocketConsumer):
             logger.warning("A socket waits for storage: %s", type(error).__name__)
             return restarting()
 
+    async def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close; where the client has just left, nobody needs to be told."""
+        try:
+            await super().close(code, reason)
+        except (OSError, RuntimeError) as error:
+            if not _says_gone(error):
+                raise
+
     async def disconnect(self, code: int) -> None:
         """Leave every run; each departure is recorded by a held task, behind a shield."""
         for task in self._tasks:

@@ -10,6 +10,9 @@ from tests.integration.socket_client import Socket
 RETRIED = ("draining", "storage_unavailable")
 """Errors after which a client asks again."""
 
+RESTARTING_DAPHNE = 4012
+"""Close code after which a client comes back; uvicorn's own, 1012, is no application's."""
+
 
 class SocketReader:
     """Reads one run; its socket may carry others. The same acts as those of an SSE reader."""
@@ -131,6 +134,8 @@ async def _socket(client: Client, *, shares: bool, small_buffer: bool = False) -
 
 def _closed(socket: Socket) -> Refused:
     code = socket.close_code
+    if code == RESTARTING_DAPHNE:
+        return Refused(503, "restarting")
     if code is not None and code >= 4000:
         return Refused(code, "closed by the application")
     return Refused(f"closed with {code} before the first event")

@@ -326,7 +326,35 @@ async def test_sockets_that_read_nothing_are_sent_away_when_the_drain_is_over(
     assert await behind.close_code() == RESTARTING
 
 
-@pytest.mark.parametrize("gone", [OSError("uvicorn"), Disconnected("autobahn, under daphne")])
+GONE = pytest.mark.parametrize("gone", [OSError("uvicorn"), Disconnected("autobahn, under daphne")])
+
+
+@GONE
+async def test_sending_away_somebody_who_has_just_gone_is_no_error(
+    current_worker: LocalWorker, caplog: pytest.LogCaptureFixture, gone: Exception
+) -> None:
+    heard: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    accepted, tried = asyncio.Event(), asyncio.Event()
+
+    async def send(message: dict[str, Any]) -> None:
+        accepted.set()
+        if message["type"] == "websocket.close":
+            tried.set()
+            raise gone
+
+    heard.put_nowait({"type": "websocket.connect"})
+    scope = {"type": "websocket", "path": "/ws/", "headers": []}
+    serving = asyncio.create_task(Anyone.as_asgi()(scope, heard.get, send))
+    await accepted.wait()
+    current_worker.begin_drain(seconds=0)
+    await tried.wait()
+    heard.put_nowait({"type": "websocket.disconnect", "code": 1006})
+    await serving
+    await current_worker.drained()
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@GONE
 async def test_sending_to_somebody_who_has_just_gone_is_no_error(
     current_worker: LocalWorker, caplog: pytest.LogCaptureFixture, gone: Exception
 ) -> None:
