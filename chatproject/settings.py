@@ -18,7 +18,7 @@ ALLOW_GUESTS = env.flag("ALLOW_GUESTS", default=DEBUG)
 ALLOW_SIGNUP = env.flag("ALLOW_SIGNUP", default=DEBUG)
 
 INSTALLED_APPS = [
-    "daphne",  # first: it brings the ASGI `runserver`
+    "chatproject.apps.DaphneConfig",  # first: it brings the ASGI `runserver`
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

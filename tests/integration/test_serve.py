@@ -8,6 +8,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,8 @@ def serve(server: Server) -> Iterator[ServeProcess]:
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Whoever starts the tests in the background of a shell leaves SIGINT ignored.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.default_int_handler),
         )
     server.process = process
     yield process

@@ -155,9 +155,14 @@ async def _settled_by_somebody(server: Server, before: set[str]) -> None:
     def is_replaced() -> bool:
         return bool(_workers(server) - before)
 
+    async def new_one_answers() -> bool:
+        # The old one may still answer while it ends, and cut the next request off.
+        await server.wait_healthy(20)
+        return is_replaced()
+
     await eventually(lambda: is_settled() or is_replaced(), 20, "no new process")
     await eventually(is_settled, 3, "the reply goes on without its process")
-    await server.wait_healthy(20)
+    await eventually(new_one_answers, 20, "no new process answers")
 
 
 def _workers(server: Server) -> set[str]:
