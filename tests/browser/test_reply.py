@@ -201,7 +201,11 @@ async def test_reasoning_is_folded_away(visitor: Visitor) -> None:
 async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:
     long = {"text": "a line of its own\n\n", "repeat": 60}
     await visitor.play(long, {"gate": visitor.gate}, long)
-    await visitor.sees("own")
+
+    async def is_drawn() -> bool:
+        return (await visitor.text()).count("a line of its own") == 60
+
+    await visitor.until(is_drawn, "the first half is not drawn")
     viewport = visitor.page.locator("#transcript")
     at_end = "e => e.scrollHeight - e.scrollTop - e.clientHeight < 4"
     await visitor.until(lambda: viewport.evaluate(at_end), "the page did not follow the text")
