@@ -4,19 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.core.exceptions import SuspiciousOperation
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.utils.translation import gettext as _
 from ninja import Router
 from ninja.responses import Status
 
 from conversations import attachments
 from conversations.accounts import signed_in_with_form
-from conversations.exceptions import InvalidField, NotFound
+from conversations.exceptions import NotFound
+from conversations.form_files import one_file
 from conversations.models import Attachment
 from conversations.shapes import attachment_shape
 from streaming import threads
@@ -62,13 +59,7 @@ async def upload_attachment(request: HttpRequest) -> Status[Any]:
 
 def _examine(request: HttpRequest) -> Attachment:
     """Read the form, which takes a thread, and look into its file."""
-    try:
-        given = request.FILES.getlist("file")
-    except (MultiPartParserError, UnreadablePostError, SuspiciousOperation):
-        raise InvalidField(_("file: the form cannot be read"), field="file") from None
-    if len(given) != 1 or not isinstance(given[0], UploadedFile):
-        raise InvalidField(_("file: one file is needed"), field="file")
-    return attachments.examine(given[0])
+    return attachments.examine(one_file(request))
 
 
 @router.get("/attachments/{uuid:attachment_id}", openapi_extra=_FILE)

@@ -8,17 +8,15 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.core.exceptions import SuspiciousOperation
-from django.core.files.uploadedfile import UploadedFile
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Router
 
 from conversations.accounts import signed_in_with_file
-from conversations.exceptions import ChatError, InvalidField, StorageUnavailable, UnsupportedType
+from conversations.exceptions import ChatError, StorageUnavailable, UnsupportedType
+from conversations.form_files import one_file
 from conversations.imports.taking import Import
 
 router = Router()
@@ -72,13 +70,7 @@ async def import_conversations(request: HttpRequest) -> HttpResponseBase:
 def _file_of(request: HttpRequest) -> BinaryIO:
     """Return the file that a request brings; takes a thread, and room on the disk."""
     if request.content_type == _FORM:
-        try:
-            given = request.FILES.getlist("file")
-        except (MultiPartParserError, UnreadablePostError, SuspiciousOperation):
-            raise InvalidField(_("file: the form cannot be read"), field="file") from None
-        if len(given) != 1 or not isinstance(given[0], UploadedFile):
-            raise InvalidField(_("file: one file is needed"), field="file")
-        return cast(BinaryIO, given[0].file)
+        return cast(BinaryIO, one_file(request).file)
     if request.content_type not in _PLAIN:
         raise UnsupportedType(_("Send a file as JSON, as ZIP, or in a form."))
     file = tempfile.TemporaryFile()  # noqa: SIM115  closed with the response

@@ -3,15 +3,15 @@
 import asyncio
 import json
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
+from tests.browser.chromium import launched
 from tests.integration.client import Client, metrics
 from tests.integration.fleet import Servers
 from tests.integration.servers import ROOT, Server, eventually
@@ -122,12 +122,8 @@ async def _has_commits(server: Server, least: int) -> bool:
 
 @pytest.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "no Chromium here; scripts/debian-packages.sh installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+    async with launched() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest.mark.browser
