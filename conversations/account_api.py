@@ -20,7 +20,7 @@ class LeaveBody(BaseModel):
     """Says that a person means it."""
 
     confirm: StorableText = Field(max_length=200, description="One's name; a guest's may be any.")
-    password: str | None = Field(None, max_length=1000, description="If given, it must be right.")
+    password: str | None = Field(None, max_length=1000, description="Of whoever has one.")
 
 
 @router.delete("/account", response={204: None})
@@ -30,8 +30,11 @@ async def leave(request: HttpRequest, payload: LeaveBody) -> Status[None]:
     guest = await threads.read(is_guest, user)
     if not payload.confirm.strip() or not (guest or payload.confirm == user.get_username()):
         raise InvalidField(_("confirm: is not your name"), field="confirm")
-    if payload.password is not None and not await user.acheck_password(payload.password):
-        raise InvalidField(_("password: is wrong"), field="password")
+    if user.has_usable_password():
+        if not payload.password:
+            raise InvalidField(_("password: is missing"), field="password")
+        if not await user.acheck_password(payload.password):
+            raise InvalidField(_("password: is wrong"), field="password")
     await leaving.leave(user)
     await alogout(request)
     return Status(204, None)

@@ -1,7 +1,6 @@
 """The Django app of the chat."""
 
 from django.apps import AppConfig
-from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db.models.signals import post_delete
 from django.utils.translation import gettext_lazy as _
 
@@ -15,11 +14,9 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from conversations import checks  # noqa: F401  registers the system checks
+        from conversations import checks, sessions  # noqa: F401  registers the system checks
         from conversations.attachments import remove_file_with
         from conversations.models import Attachment
-        from conversations.sync import recheck
 
-        user_logged_in.connect(recheck)
-        user_logged_out.connect(recheck)
+        sessions.connect()
         post_delete.connect(remove_file_with, sender=Attachment)

@@ -20,7 +20,14 @@ def user_shape(user: Any) -> dict[str, Any]:
     guest = Guest.objects.filter(user=user).exists()
     name = "" if guest else user.get_username()
     staff = getattr(user, "is_staff", False)
-    return {"id": str(user.pk), "name": name, "guest": guest, "staff": staff}
+    password = not guest and user.has_usable_password()
+    return {
+        "id": str(user.pk),
+        "name": name,
+        "guest": guest,
+        "staff": staff,
+        "password": password,
+    }
 
 
 def mine(user_id: Any, conversation_id: UUID) -> Q:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations.models import Conversation, Message
 from conversations.sync import announce
-from streaming.outcome import Outcome, Usage
+from streaming.outcome import Outcome, Spent, Usage
 from streaming.recorder import Recorded, Settlement
 from streaming.transcript import text_of
 
@@ -77,19 +77,31 @@ def about(message: Message) -> dict[str, Any]:
     }
 
 
+def spent_on(message: Message) -> Spent:
+    """Read what the runs of a settled reply took."""
+    return Spent(
+        usage=_usage_of(message),
+        first_token_ms=message.first_token_ms,
+        duration_ms=message.duration_ms or 0,
+    )
+
+
 def outcome_of(message: Message) -> Outcome:
     """Read the outcome of a settled reply."""
-    usage = None
-    if message.input_tokens is not None and message.output_tokens is not None:
-        usage = Usage(message.input_tokens, message.output_tokens)
     return Outcome(
         status=message.status,  # type: ignore[arg-type]
         reason=message.reason,
         retryable=message.retryable,
-        usage=usage,
+        usage=_usage_of(message),
         first_token_ms=message.first_token_ms,
         duration_ms=message.duration_ms,
     )
+
+
+def _usage_of(message: Message) -> Usage | None:
+    if message.input_tokens is None or message.output_tokens is None:
+        return None
+    return Usage(message.input_tokens, message.output_tokens)
 
 
 def _values(settlement: Settlement, now: datetime) -> list[Any]:

@@ -26,13 +26,14 @@ from conversations.models import Conversation, Message, Person, new_id
 from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
 from conversations.reading import Unread
-from conversations.recorder import about
+from conversations.recorder import about, spent_on
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
 from conversations.titling import title_of
 from streaming.conf import conf
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
+from streaming.outcome import Spent
 from streaming.runner import NewRun
 from streaming.runs import open_run
 from streaming.statements import Fenced
@@ -299,6 +300,7 @@ def _run(
     prompt: Prompt | Unread,
     *,
     stored: list[StoredPart],
+    spent: Spent | None = None,
 ) -> Begun:
     assert reply.parent_id is not None
     new = NewRun(
@@ -307,6 +309,7 @@ def _run(
         about=about(reply),
         on_disconnect=start.on_disconnect or conf().on_disconnect,
         stored=stored,
+        spent=spent or Spent(),
     )
     try:
         open_run(starter.worker_id, new, owner_key=str(starter.user_id))
@@ -347,7 +350,7 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     ids = {"conversation_id": reply.conversation_id, "run_id": reply.id}
     announce(starter.user_id, ("run.started", {**ids, "message_id": reply.parent_id}))
     prompt = _prompt(reply.conversation, model, _branch(reply.parent), continued=reply)
-    begun = _run(starter, start, reply, prompt, stored=stored)
+    begun = _run(starter, start, reply, prompt, stored=stored, spent=spent_on(reply))
     said = "" if model.continues else reply.content
     return begun._replace(after=after, provider=model.provider, said=said)
 

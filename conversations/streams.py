@@ -39,17 +39,18 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
             raise NotSignedIn
         if not await sync_to_async(owns_reply)(user.pk, run_id):
             raise NotFound
-        return await _follow(request, run_id)
+        return await _follow(request, run_id, user.pk)
     except ChatError as error:
         return respond(error)
     except (DatabaseError, InterfaceError):
         return respond(StorageUnavailable())
 
 
-async def _follow(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
+async def _follow(request: HttpRequest, run_id: UUID, user_id: Any) -> HttpResponseBase:
     subscription = await _contracted(runs.resume(request, run_id), run_id)
     if subscription is None:
         return HttpResponse(status=204)
+    subscription.reader_key = str(user_id)
     return stream(request, subscription) or EventStreamResponse(subscription)
 
 
@@ -91,7 +92,9 @@ async def answer_start(request: HttpRequest, begun: Begun) -> HttpResponseBase:
     accepted = request.headers.get("Accept", "")
     if "text/event-stream" in accepted or "text/plain" in accepted:
         following = runs.follow(begun.run_id, begun.after)
-        response = stream(request, await _contracted(following, begun.run_id))
+        subscription = await _contracted(following, begun.run_id)
+        subscription.reader_key = str((await request.auser()).pk)
+        response = stream(request, subscription)
         assert response is not None
     else:
         body = {"run_id": begun.run_id, "message_id": begun.question_id, "events": path}

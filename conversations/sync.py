@@ -47,13 +47,14 @@ def announce(user_id: Any, *changes: tuple[Kind, dict[str, Any]]) -> None:
     ]
     if events:
         messages = [{"type": "sync.event", "event": event} for event in events]
-        transaction.on_commit(partial(_tell, group(user_id), messages))
+        transaction.on_commit(partial(tell, user_id, messages))
 
 
-def recheck(sender: Any, *, user: Any = None, **rest: Any) -> None:
-    """Have a person's sockets read their sessions again; a receiver of sign-in and sign-out."""
-    if user is not None:
-        _tell(group(user.pk), [{"type": "session.check"}])
+def tell(user_id: Any, messages: list[dict[str, Any]]) -> None:
+    """Send messages of the channel layer to a person's sockets, from any thread."""
+    worker = workers.peek()
+    if worker is not None:  # a management command has no sockets, and no loop
+        worker.run_soon(partial(_outbox.put, group(user_id), messages))
 
 
 def _raise_revision(user_id: Any) -> int | None:
@@ -65,12 +66,6 @@ def _raise_revision(user_id: Any) -> int | None:
         )
         row = cursor.fetchone()
     return None if row is None else row[0]
-
-
-def _tell(name: str, messages: list[dict[str, Any]]) -> None:
-    worker = workers.peek()
-    if worker is not None:  # a management command has no sockets, and no loop
-        worker.run_soon(partial(_outbox.put, name, messages))
 
 
 class _Outbox:

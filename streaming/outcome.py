@@ -32,6 +32,14 @@ class Usage(msgspec.Struct, frozen=True):
     output_tokens: int
 
 
+class Spent(msgspec.Struct, frozen=True, kw_only=True):
+    """What earlier runs of a reply took: it was continued, and its figures are those of all."""
+
+    usage: Usage | None = None
+    first_token_ms: int | None = None
+    duration_ms: int = 0
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """The end of a run."""
 
@@ -40,8 +48,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     retryable: bool = False
     usage: Usage | None = None
     first_token_ms: int | None = None
-    """Milliseconds from the start of the run to its first text or reasoning."""
+    """Milliseconds from the start of the reply's first run to its first text or reasoning."""
     duration_ms: int | None = None
+    """Milliseconds that its runs took."""
 
 
 def completed(reason: str) -> Outcome:

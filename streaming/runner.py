@@ -12,7 +12,7 @@ import msgspec
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
-from streaming.outcome import Outcome, Usage, completed, failed, interrupted, stopped
+from streaming.outcome import Outcome, Spent, Usage, completed, failed, interrupted, stopped
 from streaming.settlement import End
 from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text
 from streaming.source import Usage as SourceUsage
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_TOKENS_BELOW = 2**31  # what a column takes; an upstream may count anything
+_COLUMN_BELOW = 2**31  # what a column takes; an upstream may count anything
 _RETURN_SECONDS = 10.0  # a reader whose close we planned comes back within this
 _CLOSE_SECONDS = 5.0  # how long a source may take to close before its run settles without it
 
@@ -38,6 +38,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     on_disconnect: Literal["continue", "stop"] = "continue"
     stored: list[StoredPart] = []
     """Parts that the journal holds already: a re-opened reply."""
+    spent: Spent = Spent()
+    """What its earlier runs took."""
 
 
 class LiveRun(Feed):
@@ -55,8 +57,9 @@ class LiveRun(Feed):
         self.outcome: Outcome | None = None
         """Decided at once, in memory; written by the settlement."""
         self.usage: Usage | None = None
-        self.first_token_ms: int | None = None
+        self.first_token_ms = new.spent.first_token_ms
         self.settled = asyncio.Event()
+        self._spent = new.spent
         self._worker = worker
         self._pump: asyncio.Task[Outcome] | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -176,7 +179,7 @@ class LiveRun(Feed):
             case Reasoning(text):
                 return self._add("reasoning", text)
             case SourceUsage(given, said):
-                if 0 <= given < _TOKENS_BELOW and 0 <= said < _TOKENS_BELOW:
+                if 0 <= given < _COLUMN_BELOW and 0 <= said < _COLUMN_BELOW:
                     self.usage = Usage(given, said)
             case Progress():
                 pass
@@ -185,9 +188,11 @@ class LiveRun(Feed):
         return None
 
     def _add(self, kind: str, text: str) -> Outcome | None:
-        if self.first_token_ms is None and text:
-            self.first_token_ms = round((self.progressed_at - self.started_at) * 1000)
+        if self.state != "streaming" and text:
             self.state = "streaming"
+            if self.first_token_ms is None:
+                waited_ms = round((self.progressed_at - self.started_at) * 1000)
+                self.first_token_ms = self._spent.duration_ms + waited_ms
         limit = self._limits.reply_characters
         if not limit or self.transcript.characters + len(text) <= limit:
             self.transcript.append(kind, text)
@@ -196,11 +201,12 @@ class LiveRun(Feed):
         return completed("length")
 
     def _measured(self, outcome: Outcome) -> Outcome:
+        lasted_ms = round((time.monotonic() - self.started_at) * 1000)
         return msgspec.structs.replace(
             outcome,
-            usage=self.usage,
+            usage=_sum(self._spent.usage, self.usage),
             first_token_ms=self.first_token_ms,
-            duration_ms=round((time.monotonic() - self.started_at) * 1000),
+            duration_ms=min(self._spent.duration_ms + lasted_ms, _COLUMN_BELOW - 1),
         )
 
     async def _settle(self, outcome: Outcome) -> None:
@@ -210,6 +216,17 @@ class LiveRun(Feed):
         settled = await self._worker.settlements.submit(end)
         self.transcript = Transcript(settled.parts)
         self.end(settled.ended)
+
+
+def _sum(before: Usage | None, now: Usage | None) -> Usage | None:
+    """Add up what is known of the tokens of two runs."""
+    if before is None or now is None:
+        return before or now
+    most = _COLUMN_BELOW - 1
+    return Usage(
+        min(before.input_tokens + now.input_tokens, most),
+        min(before.output_tokens + now.output_tokens, most),
+    )
 
 
 def start(worker: "LocalWorker", new: NewRun, source: Source) -> LiveRun:

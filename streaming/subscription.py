@@ -65,6 +65,8 @@ class Subscription:
         """What the reader has been given."""
         self.finished = False
         """Whether `ended` was given, or the close was planned: then leaving is no departure."""
+        self.reader_key = ""
+        """Who reads, where a project says so: what a person holds open can be closed together."""
         feed.attach(self)
         worker.subscriptions.add(self)
 

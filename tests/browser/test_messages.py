@@ -153,12 +153,17 @@ async def test_an_opinion_is_kept_with_its_comment(visitor: Visitor) -> None:
     await good.click()
     await visitor.reply.get_by_role("button", name="Comment").click()
     dialog = visitor.page.get_by_role("dialog")
-    await dialog.get_by_role("textbox").fill("short")
+    long = "x" * 1990
+    await dialog.get_by_role("textbox").fill(long)
+    await dialog.get_by_text("10 characters left").wait_for()
+    await dialog.get_by_role("textbox").press("End")
+    await dialog.get_by_role("textbox").press_sequentially("y" * 12)
+    await dialog.get_by_text("0 characters left").wait_for()
     await dialog.get_by_role("button", name="Send").click()
 
     async def kept() -> bool:
         reply = await visitor.stored_reply()
-        return (reply["rating"], reply["comment"]) == (1, "short")
+        return (reply["rating"], reply["comment"]) == (1, long + "y" * 10)
 
     await visitor.until(kept, "the opinion is not kept")
     await visitor.reload()

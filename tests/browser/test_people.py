@@ -128,15 +128,19 @@ async def test_the_page_speaks_chinese_when_asked_to(visitor: Visitor) -> None:
     await page.get_by_role("heading", name="Sign in").wait_for()
 
 
-async def test_an_account_is_deleted_by_whoever_types_its_name(visitor: Visitor) -> None:
+async def test_an_account_is_deleted_by_whoever_knows_its_password(visitor: Visitor) -> None:
     page = visitor.page
     await visitor.play({"text": "soon gone"})
     await visitor.sees_end()
     name = await sign_up(visitor)
     await choose(page, "Settings")
     await page.get_by_role("button", name="Delete my account").click()
-    await page.fill("#dialog-input", name)
-    await page.click("#dialog-confirm")
+    visitor.may_fail_to_load = True
+    await page.get_by_label("Your password").fill("wrong")
+    await page.get_by_role("button", name="Delete everything").click()
+    await page.get_by_text("That is not your password.").wait_for()
+    await page.get_by_label("Your password").fill(PASSWORD)
+    await page.get_by_role("button", name="Delete everything").click()
     await page.wait_for_url("**/")
     await page.get_by_role("link", name="Create an account").wait_for()
     assert await page.locator(".conversation-row").count() == 0

@@ -302,6 +302,22 @@ async def test_continue_reopens_the_same_reply_behind_its_end(
     assert (whole["status"], whole["content"]) == ("completed", "Holdfast")
 
 
+async def test_the_figures_of_a_continued_reply_are_those_of_all_its_runs(
+    alice: Client, providers: Path
+) -> None:
+    conversation = await converse(alice)
+    first = [{"text": "Hold"}, {"pause_ms": 60}, {"usage": [30, 4]}, {"fail": "upstream_reset"}]
+    second = [{"pause_ms": 60}, {"text": "fast"}, {"usage": [34, 5]}]
+    run_id = await asked(alice, conversation, script(*first, *second))
+    cut = (await messages(alice, conversation))[run_id]
+    await alice.ask("POST", f"/api/messages/{run_id}/continue", {"after": "1-4"})
+    ended = (await events(alice, run_id))[-1]
+    whole = (await messages(alice, conversation))[run_id]
+    assert whole["usage"] == ended["usage"] == {"input_tokens": 64, "output_tokens": 9}
+    assert whole["duration_ms"] >= cut["duration_ms"] + 60
+    assert whole["first_token_ms"] == cut["first_token_ms"] < 60
+
+
 async def test_continue_from_another_end_gives_what_is_stored_and_asks_nobody(
     alice: Client,
 ) -> None:

@@ -13,7 +13,13 @@ async def test_the_session_says_who_is_there_and_gives_a_token(
     alice: Client, charlie: Client
 ) -> None:
     body = (await alice.ask("GET", "/api/session")).json()
-    user = {"id": str(alice.user.pk), "name": "alice", "guest": False, "staff": False}
+    user = {
+        "id": str(alice.user.pk),
+        "name": "alice",
+        "guest": False,
+        "staff": False,
+        "password": False,
+    }
     assert body["user"] == user
     response = await charlie.ask("GET", "/api/session")
     assert response.json()["user"] is None

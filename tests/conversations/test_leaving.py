@@ -86,7 +86,6 @@ async def test_every_session_of_the_person_ends(alice: Client, bob: Client) -> N
         ({}, "confirm"),
         ({"confirm": "bob"}, "confirm"),
         ({"confirm": ""}, "confirm"),
-        ({"confirm": "alice", "password": "wrong"}, "password"),
     ],
 )
 async def test_nothing_goes_by_mistake(alice: Client, body: dict[str, Any], field: str) -> None:
@@ -97,13 +96,18 @@ async def test_nothing_goes_by_mistake(alice: Client, body: dict[str, Any], fiel
     assert (await left_of(alice.user.pk))["Conversation"] == 1
 
 
-async def test_the_right_password_is_right(alice: Client) -> None:
+async def test_whoever_has_a_password_gives_it(alice: Client) -> None:
     def choose() -> None:
         alice.user.set_password("correct horse")
         alice.user.save()
 
     await threads.write(choose)
     await alice.aforce_login(alice.user)
+    for given in ({}, {"password": ""}, {"password": "wrong"}):
+        refusal = await leave(alice, confirm="alice", **given)
+        assert error_of(refusal) == (422, "invalid_field")
+        assert refusal.json()["error"]["field"] == "password"
+    assert (await alice.ask("GET", "/api/session")).json()["user"]["password"]
     assert (await leave(alice, confirm="alice", password="correct horse")).status_code == 204
 
 

@@ -1,14 +1,12 @@
 // The foot of the sidebar: who is here, and what they may set.
 
-import { ask, tokenField } from "./api.js";
-import { askPerson } from "./dialog.js";
+import { tokenField } from "./api.js";
 import { byId, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
 import { showPreferences } from "./preferences.js";
-import { showShortcuts } from "./ondemand.js";
-import { refusalOf } from "./words.js";
+import { leaveForGood, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");
@@ -17,12 +15,11 @@ export class Account {
 
   /**
    * @param {object} page
-   * @param {(text: string) => void} page.onTrouble
    * @param {() => Item[]} page.more further entries of the menu, for whoever may write here
    * @param {() => Choice[]} page.choices further choices of the settings
    */
-  constructor({ onTrouble, more, choices }) {
-    this.page = { onTrouble, more, choices };
+  constructor({ more, choices }) {
+    this.page = { more, choices };
     this.#draw();
   }
 
@@ -104,25 +101,9 @@ export class Account {
   }
 
   async #delete() {
-    const name = this.#name;
-    const typed = await askPerson({
-      title: gettext("Delete your account?"),
-      text: interpolate(
-        gettext("Every conversation, file and shared link will be gone, for good. Type “%(name)s” to go on."),
-        { name },
-      ),
-      confirm: gettext("Delete everything"),
-      value: "",
-      danger: true,
-    });
-    if (typed === null || typed.trim() !== name) return;
-    try {
-      await ask("/api/account", { method: "DELETE", body: { confirm: typed.trim() } });
-      forgetBrowser();
-      location.assign(address("/"));
-    } catch (error) {
-      this.page.onTrouble(refusalOf(error));
-    }
+    if (!(await leaveForGood({ name: this.#name, password: this.#user.password }))) return;
+    forgetBrowser();
+    location.assign(address("/"));
   }
 }
 

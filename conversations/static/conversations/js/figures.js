@@ -38,8 +38,6 @@ export function detailsOf(reply, nameOf) {
 /** How fast a reply was written, once it had begun; null where that is unknown. */
 export function tokensPerSecond({ usage, durationMs, firstTokenMs }) {
   const ms = durationMs - firstTokenMs;
-  // The first time is the whole reply's, the duration that of its last run: a continued reply
-  // may have ended sooner than it began.
   if (!usage || firstTokenMs === null || durationMs === null || ms <= 0) return null;
   return usage.output_tokens / (ms / 1000);
 }

@@ -5,6 +5,16 @@ export async function openImport(...given) {
   return (await import("./importing.js")).openImport(...given);
 }
 
+/** See leaving.js. */
+export async function leaveForGood(...given) {
+  return (await import("./leaving.js")).leaveForGood(...given);
+}
+
+/** See remark.js. */
+export async function askRemark(...given) {
+  return (await import("./remark.js")).askRemark(...given);
+}
+
 /** See settings.js. */
 export async function openSettings(...given) {
   return (await import("./settings.js")).openSettings(...given);

@@ -43,7 +43,6 @@ const composer = new Composer({
   say: (text) => status.announce(text),
 });
 const account = new Account({
-  onTrouble: (text) => status.alarm(text),
   choices: () => [live.setting()],
   more: () => [
     { label: gettext("Prompts…"), run: openPrompts },

@@ -2,9 +2,9 @@
 
 import { again } from "./again.js";
 import { ask } from "./api.js";
-import { askPerson } from "./dialog.js";
 import { icon, make } from "./dom.js";
 import { gettext } from "./i18n.js";
+import { askRemark } from "./ondemand.js";
 
 const THUMB =
   "M7 10.5V20H4v-9.5zM7 10.5L11 3a2 2 0 0 1 2 2v4.5h5a1.6 1.6 0 0 1 1.6 1.9l-1.3 7.2" +
@@ -51,13 +51,8 @@ export class Rating {
   }
 
   async #comment() {
-    const { rating, comment } = this.#given;
-    const said = await askPerson({
-      title: rating > 0 ? gettext("What was good about it?") : gettext("What was wrong with it?"),
-      confirm: gettext("Send"),
-      value: comment,
-    });
-    if (said !== null) await this.#give({ rating, comment: said.trim() });
+    const said = await askRemark(this.#given);
+    if (said !== null) await this.#give({ rating: this.#given.rating, comment: said });
   }
 
   async #give(body) {
