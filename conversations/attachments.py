@@ -92,6 +92,11 @@ def download(user_id: Any, attachment_id: UUID) -> Download:
     )
 
 
+def unsent(user_id: Any) -> list[Attachment]:
+    """List the files of this person that wait to be sent, in the order of their upload."""
+    return list(Attachment.objects.filter(owner_id=user_id, message=None))
+
+
 def forget(user_id: Any, attachment_id: UUID) -> None:
     """Delete a file that was not sent.
 

@@ -57,6 +57,14 @@ async def upload_attachment(request: HttpRequest) -> Status[Any]:
     return Status(201, attachment_shape(attachments.described(attachment)))
 
 
+@router.get("/attachments", response=dict)
+async def list_unsent_attachments(request: HttpRequest) -> dict[str, Any]:
+    """List the files that were uploaded and not sent."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
+    found = await sync_to_async(attachments.unsent)(user_id)
+    return {"attachments": [attachment_shape(attachments.described(one)) for one in found]}
+
+
 def _examine(request: HttpRequest) -> Attachment:
     """Read the form, which takes a thread, and look into its file."""
     return attachments.examine(one_file(request))

@@ -111,6 +111,34 @@ async def test_send_waits_for_the_upload_and_a_file_can_be_taken_back(visitor: V
     assert len(held) == 1
 
 
+async def test_files_that_were_not_sent_are_there_after_a_reload(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.play({"text": "done"})
+    await visitor.sees_end()
+    await attach(visitor, file("one.txt", b"first"), file("two.txt", b"second"))
+    await chip(visitor, "two.txt").wait_for()
+    await visitor.reload()
+    await chip(visitor, "two.txt").wait_for()
+    await page.get_by_role("link", name="New conversation").click()
+    await page.locator(".chip").first.wait_for(state="detached")
+    await attach(visitor, file("three.txt", b"third"))
+    await chip(visitor, "three.txt").wait_for()
+    await visitor.reload()
+    await chip(visitor, "three.txt").wait_for()
+    await page.get_by_role("button", name="Remove three.txt").click()
+    await page.locator(".conversation-row a").first.click()
+    await chip(visitor, "one.txt").wait_for()
+    await visitor.say("Look")
+    await visitor.sees_end()
+    [*_, question, _reply] = await visitor.stored()
+    names = [part["attachment"]["name"] for part in question["parts"][:2]]
+    assert names == ["one.txt", "two.txt"]
+    for path in ("/", page.url.removeprefix(visitor.server.url)):
+        await visitor.open(path)
+        await page.wait_for_load_state("networkidle")
+        assert await page.locator(".chip").count() == 0
+
+
 async def test_a_file_that_fails_says_why_and_can_be_tried_again(visitor: Visitor) -> None:
     page = visitor.page
     visitor.may_fail_to_load = True

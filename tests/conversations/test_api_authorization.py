@@ -31,6 +31,7 @@ PERSONAL = [
     ("GET", "/api/conversations", None),
     ("POST", "/api/conversations", {}),
     ("GET", "/api/export", None),
+    ("GET", "/api/attachments", None),
     ("GET", "/api/account/export", None),
     ("DELETE", "/api/account", {"confirm": "alice"}),
     ("POST", "/api/import", {}),

@@ -345,6 +345,15 @@ async def test_an_edited_question_keeps_its_files_unless_told_otherwise(
 # How it goes
 
 
+async def test_what_waits_to_be_sent_is_listed_to_its_owner(alice: Client, bob: Client) -> None:
+    first, second = [await attached(alice, name=name) for name in ("a.txt", "b.txt")]
+    assert (await alice.ask("GET", "/api/attachments")).json() == {"attachments": [first, second]}
+    assert (await bob.ask("GET", "/api/attachments")).json() == {"attachments": []}
+    conversation = await converse(alice)
+    await asked(alice, conversation, "Look", attachments=[first["id"]])
+    assert (await alice.ask("GET", "/api/attachments")).json() == {"attachments": [second]}
+
+
 async def test_a_file_that_was_not_sent_can_be_taken_back(alice: Client, media: Path) -> None:
     found = await attached(alice)
     assert (await alice.ask("DELETE", found["url"])).status_code == 204

@@ -39,6 +39,21 @@ test("a draft is there after a reload, until it is forgotten or emptied", () => 
   assert.equal(storage.length, 0);
 });
 
+test("files wait with a draft, or alone, until they are sent or taken away", () => {
+  const storage = new Storage();
+  drafts(storage).write("a", "begun");
+  assert.deepEqual(drafts(storage).filesOf("a"), []);
+  drafts(storage).writeFiles("a", ["f1", "f2"]);
+  drafts(storage).write("a", "more");
+  assert.equal(drafts(storage).read("a"), "more");
+  drafts(storage).write("a", "");
+  assert.deepEqual(drafts(storage).filesOf("a"), ["f1", "f2"]);
+  drafts(storage).writeFiles("a", []);
+  assert.equal(storage.length, 0);
+  storage.setItem("holdfast:draft:/:old", '{"text": "from before", "at": 1}');
+  assert.deepEqual(drafts(storage).filesOf("old"), []);
+});
+
 test("the oldest drafts make room for new ones; what is not ours stays", () => {
   const storage = new Storage();
   storage.setItem("theirs", "1");

@@ -26,7 +26,11 @@ export class Attachments {
   /** What the server takes, from `GET /api/session`. */
   limits = {};
 
-  /** @param {{onChange: () => void, onEmptied: () => void, say: (text: string) => void}} page */
+  /**
+   * @param {{onChange: () => void, onEmptied: () => void, say: (text: string) => void,
+   *   onKept: (key: string, ids: string[]) => void}} page
+   *   `onKept` hears which files of a conversation are uploaded and wait to be sent
+   */
   constructor(page) {
     this.#page = page;
   }
@@ -45,6 +49,11 @@ export class Attachments {
 
   get hasImages() {
     return this.#items.some(({ chip }) => isImage(chip.what.type));
+  }
+
+  /** Whether files are attached in a conversation. */
+  has(key) {
+    return this.#tray(key).length > 0;
   }
 
   /** Show the files of a conversation; what is on its way elsewhere goes on. */
@@ -69,6 +78,7 @@ export class Attachments {
   take() {
     const taken = this.#items.map(({ attachment }) => attachment);
     this.#trays.delete(this.#key);
+    this.#told(this.#key);
     this.#draw();
     return taken;
   }
@@ -82,6 +92,7 @@ export class Attachments {
       item.attachment = attachment;
       this.#turn(item, { state: "done" });
     }
+    this.#told(key);
     this.#draw();
   }
 
@@ -128,6 +139,7 @@ export class Attachments {
       const attempts = navigator.onLine ? 3 : 1;
       item.attachment = await again(() => upload(file, { onProgress, signal }), { attempts });
       this.#turn(item, { state: "done" });
+      for (const [key, items] of this.#trays) if (items.includes(item)) this.#told(key);
       this.#page.say(interpolate(gettext("%s is attached."), [file.name]));
     } catch (failure) {
       if (signal.aborted) return;
@@ -151,6 +163,7 @@ export class Attachments {
       if (!items.includes(item)) continue;
       const at = items.indexOf(item);
       this.#trays.set(key, items.toSpliced(at, 1));
+      this.#told(key);
       if (key !== this.#key) break;
       this.#draw();
       const next = this.#items[Math.min(at, this.#items.length - 1)];
@@ -160,6 +173,11 @@ export class Attachments {
     if (!item.attachment) return;
     // Nobody waits for it: what stays there unsent is deleted after a day.
     ask(`/api/attachments/${item.attachment.id}`, { method: "DELETE" }).catch(() => {});
+  }
+
+  #told(key) {
+    const ids = this.#tray(key).flatMap(({ attachment }) => (attachment ? [attachment.id] : []));
+    this.#page.onKept(key, ids);
   }
 
   #draw() {

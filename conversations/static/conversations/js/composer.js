@@ -22,14 +22,17 @@ export class Composer {
 
   /**
    * @param {{onSend: (text: string, attachments: object[]) => void, onStop: () => void,
-   *   onInput?: (text: string) => void, say?: (text: string) => void}} page
-   *   `onInput` hears what a person types; `say` is for screen readers
+   *   onFiles: (conversation: string, ids: string[]) => void, onInput?: (text: string) => void,
+   *   say?: (text: string) => void}} page
+   *   `onFiles` hears which uploaded files wait to be sent, `onInput` what a person types; `say` is
+   *   for screen readers
    */
-  constructor({ onSend, onStop, onInput = () => {}, say = () => {} }) {
+  constructor({ onSend, onStop, onFiles, onInput = () => {}, say = () => {} }) {
     this.page = { onSend, onStop, onInput };
     this.#files = new Attachments({
       onChange: () => this.#filesChanged(),
       onEmptied: () => this.focus(),
+      onKept: onFiles,
       say,
     });
     this.#field.addEventListener("input", () => {
@@ -83,6 +86,11 @@ export class Composer {
   openFiles(conversation) {
     this.#waits = false;
     this.#files.open(conversation);
+  }
+
+  /** Whether files are attached in a conversation. */
+  hasFiles(conversation) {
+    return this.#files.has(conversation);
   }
 
   /** Put back files that could not be sent, where they were or into another conversation. */

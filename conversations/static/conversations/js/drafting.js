@@ -1,5 +1,6 @@
 // Keeps the composer and the drafts in step.
 
+import { ask } from "./api.js";
 import { byId } from "./dom.js";
 import { Drafts, storageOfBrowser } from "./drafts.js";
 
@@ -12,7 +13,7 @@ export class Drafting {
   #id = null;
   #timer = 0;
 
-  /** @param {{text: string}} composer */
+  /** @param {import("./composer.js").Composer} composer */
   constructor(composer) {
     this.#composer = composer;
     byId("message").addEventListener("input", () => {
@@ -31,6 +32,12 @@ export class Drafting {
     this.#id = id ?? NEW;
     const draft = this.#drafts.read(this.#id);
     if (this.#composer.text !== draft) this.#composer.text = draft;
+    this.#bringFiles(this.#id);
+  }
+
+  /** Keep which uploaded files wait in a conversation; "" is one that does not exist yet. */
+  keepFiles(key, ids) {
+    if (this.#id !== null) this.#drafts.writeFiles(key || NEW, ids);
   }
 
   /** The text went out into this conversation; what is in the field now belongs to it. */
@@ -57,6 +64,18 @@ export class Drafting {
     clearTimeout(this.#timer);
     this.#id = null;
     this.#drafts.clear();
+  }
+
+  // Those that this page does not hold itself, as far as the server still knows them as unsent.
+  async #bringFiles(id) {
+    const key = id === NEW ? "" : id;
+    const ids = this.#drafts.filesOf(id);
+    if (!ids.length || this.#composer.hasFiles(key)) return;
+    const { attachments } = await ask("/api/attachments").catch(() => ({ attachments: null }));
+    if (!attachments || !this.#drafts.filesOf(id).length) return; // or they were sent meanwhile
+    const known = attachments.filter((one) => ids.includes(one.id));
+    if (known.length) this.#composer.restoreFiles(known, key);
+    else if (!this.#composer.hasFiles(key)) this.#drafts.writeFiles(id, []);
   }
 
   #changedElsewhere({ key, oldValue }) {

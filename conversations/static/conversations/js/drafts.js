@@ -1,4 +1,5 @@
-// What a person has begun to write and not sent, kept per conversation in the browser.
+// What a person has begun to write and not sent, and the ids of the files that go with it, kept per
+// conversation in the browser.
 
 const MOST = 50;
 const MOST_CHARACTERS = 100_000;
@@ -22,14 +23,22 @@ export class Drafts {
   }
 
   read(id) {
-    return this.#inMemory.get(id) ?? this.#stored(id)?.text ?? "";
+    return this.#draft(id).text;
   }
 
-  /** Keep a draft; an empty one is forgotten. */
+  /** The ids of the uploaded files of a draft. */
+  filesOf(id) {
+    return this.#draft(id).files;
+  }
+
+  /** Keep a draft; an empty one without files is forgotten. */
   write(id, text) {
-    if (!text.trim()) return this.forget(id);
-    if (this.#store(id, text)) this.#inMemory.delete(id);
-    else this.#inMemory.set(id, text);
+    this.#keep(id, { ...this.#draft(id), text });
+  }
+
+  /** Keep which files go with a draft. */
+  writeFiles(id, files) {
+    this.#keep(id, { ...this.#draft(id), files });
   }
 
   forget(id) {
@@ -48,9 +57,19 @@ export class Drafts {
     return key?.startsWith(this.#prefix) ? key.slice(this.#prefix.length) : null;
   }
 
-  #store(id, text) {
+  #draft(id) {
+    return this.#inMemory.get(id) ?? this.#stored(id) ?? { text: "", files: [] };
+  }
+
+  #keep(id, { text, files }) {
+    if (!text.trim() && !files.length) return this.forget(id);
+    if (this.#store(id, { text, files })) this.#inMemory.delete(id);
+    else this.#inMemory.set(id, { text, files });
+  }
+
+  #store(id, { text, files }) {
     if (text.length > MOST_CHARACTERS) return false;
-    const value = JSON.stringify({ text, at: this.#now() });
+    const value = JSON.stringify({ text, files, at: this.#now() });
     const key = this.#prefix + id;
     this.#makeRoom(key, MOST - 1);
     const store = (storage) => (storage.setItem(key, value), true);
@@ -77,7 +96,8 @@ export class Drafts {
   #parsed(value) {
     try {
       const draft = JSON.parse(value);
-      return typeof draft?.text === "string" ? draft : null;
+      if (typeof draft?.text !== "string") return null;
+      return { ...draft, files: Array.isArray(draft.files) ? draft.files : [] };
     } catch {
       return null; // not ours, or cut off
     }

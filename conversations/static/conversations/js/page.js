@@ -40,6 +40,7 @@ const picker = new ModelPicker({ onChange: keepModel });
 const composer = new Composer({
   onSend: send,
   onStop: () => current?.stop(),
+  onFiles: (conversation, ids) => drafting.keepFiles(conversation, ids),
   say: (text) => status.announce(text),
 });
 const account = new Account({
