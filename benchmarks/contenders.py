@@ -89,6 +89,7 @@ class Process:
                 row = connection.execute(
                     "SELECT count(*) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                    " AND backend_type = 'client backend'"  # autovacuum works there, too
                 ).fetchone()
                 return int(row[0]) if row else 0
         path = self.database.removeprefix("sqlite:///")

@@ -58,7 +58,7 @@ class LiveRun(Feed):
         """Decided at once, in memory; written by the settlement."""
         self.usage: Usage | None = None
         self.first_token_ms = new.spent.first_token_ms
-        self.settled = asyncio.Event()
+        self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spent = new.spent
         self._worker = worker
         self._pump: asyncio.Task[Outcome] | None = None
@@ -117,7 +117,7 @@ class LiveRun(Feed):
                 del self._worker.runs[self.run_id]
             if self.ended is None:
                 self.lose()
-            self.settled.set()
+            self.settled.set_result(None)
 
     async def _produce(self, source: Source) -> Outcome:
         self._pump = asyncio.create_task(self._read(source), name=f"pump {self.run_id}")

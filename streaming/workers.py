@@ -200,10 +200,8 @@ class LocalWorker:
             if interrupting:
                 for run in list(self.runs.values()):
                     run.decide(interrupted("shutdown"))
-            settled = [asyncio.ensure_future(run.settled.wait()) for run in self.runs.values()]
+            settled = [run.settled for run in self.runs.values()]
             await asyncio.wait(self._starts or settled, timeout=deadline - self._loop.time())
-            for wait in settled:
-                wait.cancel()
 
 
 async def _quietly(function: Callable[[UUID], None], worker_id: UUID) -> None:

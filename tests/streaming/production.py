@@ -114,7 +114,7 @@ async def begin(
 async def settled(run: LiveRun, *, seconds: float = 8.0) -> Message:
     """Wait until the run is over here, and return the reply as it is stored."""
     async with asyncio.timeout(seconds):
-        await run.settled.wait()
+        await asyncio.shield(run.settled)
     return await reply(run.run_id)
 
 

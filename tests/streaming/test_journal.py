@@ -307,7 +307,7 @@ async def test_a_frozen_batch_is_never_written_under_a_new_name(
         # Long enough for another attempt, or for the one that finds the worker fenced.
         attempts = asyncio.get_running_loop().time() + 1
         await until(lambda: asyncio.get_running_loop().time() > attempts)
-    await until(run.settled.is_set)
+    await until(run.settled.done)
     await until(lambda: _over(run.run_id))
     assert (await reply(run.run_id)).content == ""
     assert await fragment_count(run.run_id) == 0

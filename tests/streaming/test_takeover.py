@@ -352,7 +352,7 @@ async def test_a_fenced_worker_is_a_new_worker_once(make_worker: MakeWorker) -> 
     fresh = await begin(worker, tap)
     worker.journal._on_fenced(old)
     for run in runs:
-        await until(run.settled.is_set)
+        await until(run.settled.done)
     tap.say("works")
     tap.finish()
     message = await settled(fresh)
