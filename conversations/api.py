@@ -184,11 +184,15 @@ async def models(request: HttpRequest) -> dict[str, Any]:
 
 @api.get("/conversations")
 async def list_conversations(
-    request: HttpRequest, search: str = "", before: str = "", archived: bool | None = None
+    request: HttpRequest,
+    search: str = "",
+    before: str = "",
+    archived: bool | None = None,
+    pinned: bool | None = None,
 ) -> dict[str, Any]:
     """List conversations, newest first."""
     return await sync_to_async(listing.page)(
-        _user(request), search=search, before=before, archived=archived
+        _user(request), search=search, before=before, archived=archived, pinned=pinned
     )
 
 

@@ -14,7 +14,7 @@ from django.core.files.base import File
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from conversations import conf, content_types
 from conversations.exceptions import InvalidField, NotFound, TooLarge, TooManyRequests

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
-from django.http import parse_cookie
 from pydantic import ValidationError
 
 from conversations import replies, sync
@@ -18,6 +17,7 @@ from conversations.requests import Send
 from streaming import frames, threads
 from streaming.consumers import RunConsumer
 from streaming.frames import BadFrame
+from streaming.handshake import cookies_of
 
 
 class ChatConsumer(RunConsumer):
@@ -58,11 +58,7 @@ class ChatConsumer(RunConsumer):
         self.check_soon()
 
     def _session_key(self) -> str | None:
-        for name, value in self.scope["headers"]:
-            if name == b"cookie":
-                found = parse_cookie(value.decode("latin1")).get(settings.SESSION_COOKIE_NAME)
-                return str(found) if found else None
-        return None
+        return cookies_of(self.scope).get(settings.SESSION_COOKIE_NAME)
 
     async def may_follow(self, run_id: UUID) -> bool:
         """Say whether the reply is this person's."""

@@ -16,7 +16,7 @@ from conversations.branches import branch_to
 from conversations.conversing import user_shape
 from conversations.exceptions import NotFound
 from conversations.models import Attachment, Conversation, Message, Prompt, Share
-from conversations.shapes import conversation_shape, message_shape
+from conversations.shapes import attachment_shape, conversation_shape, message_shape
 from streaming import threads
 from streaming.statements import stored_parts
 
@@ -215,7 +215,8 @@ def _prompts(user_id: Any) -> list[dict[str, Any]]:
 
 def _attachments(user_id: Any) -> list[dict[str, Any]]:
     fields = ("id", "message_id", "name", "content_type", "size", "created_at")
-    return [*map(dict, Attachment.objects.filter(owner_id=user_id).values(*fields))]
+    found = Attachment.objects.filter(owner_id=user_id).values(*fields)
+    return [attachment_shape(dict(one)) for one in found]
 
 
 def _without(shape: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from uuid import UUID
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
+from django.utils.translation import get_language, gettext, override
 
 from streaming import frames, workers
 from streaming.asgi import reactor
@@ -22,6 +23,7 @@ from streaming.cursor import BadCursor, Cursor
 from streaming.detached import spawn
 from streaming.events import Ended
 from streaming.frames import BadFrame
+from streaming.handshake import language_of
 from streaming.subscription import NoSuchRun, Subscription, depart, subscribe
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a socket; whatever ends it, its subscriptions and tasks end with it."""
+        self._language = language_of(scope)
         self._subscriptions: dict[UUID, Subscription] = {}
         self._outbox: deque[str] = deque()
         self._commands: asyncio.Queue[dict[str, Any]] = asyncio.Queue(_WAITING_COMMANDS)
@@ -136,7 +139,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 raise BadFrame("Send text, not bytes.")
             message = frames.decode_object(text_data)
         except BadFrame as error:
-            self.say_error(None, error.code, str(error))
+            with override(self._language):
+                self._say_bad_frame(None, error)
             return
         if not self._over:
             await self._commands.put(message)
@@ -152,6 +156,15 @@ class RunConsumer(AsyncWebsocketConsumer):
         """Tell the client what was wrong; the socket stays."""
         error = {"code": code, "message": message, "retryable": retryable, **extra}
         self.say({"type": "error", "ref": ref, "error": error})
+
+    def _say_bad_frame(self, ref: Any, error: BadFrame) -> None:
+        """Say what does not fit: in our words, but for those who read the decoder's."""
+        texts = {
+            "bad_json": gettext("The message is not JSON."),
+            "invalid_field": gettext("A field does not fit."),
+        }
+        english = (get_language() or "en").startswith("en")
+        self.say_error(ref, error.code, str(error) if english else texts[error.code])
 
     def check_soon(self) -> None:
         """Ask again whether the socket may live, once what is happening now is done."""
@@ -182,16 +195,19 @@ class RunConsumer(AsyncWebsocketConsumer):
             while len(self._outbox) > _WAITING_MESSAGES:
                 self._sent.clear()
                 await self._sent.wait()
-            try:
-                await self._run_command(message)
-            except Exception:  # one command must not end the socket
-                logger.exception("A command failed: %s", str(message.get("type"))[:40])
-                self.say_error(message.get("ref"), "internal", "Something went wrong here.")
+            with override(self._language):
+                try:
+                    await self._run_command(message)
+                except Exception:  # one command must not end the socket
+                    logger.exception("A command failed: %s", str(message.get("type"))[:40])
+                    text = gettext("Something went wrong here.")
+                    self.say_error(message.get("ref"), "internal", text)
 
     async def _run_command(self, message: dict[str, Any]) -> None:
         ref = message.get("ref")
         if not isinstance(ref, str | int | None):
-            self.say_error(None, "invalid_field", "ref: is neither text nor a number", field="ref")
+            text = gettext("ref: is neither text nor a number")
+            self.say_error(None, "invalid_field", text, field="ref")
             return
         try:
             match message["type"]:
@@ -200,10 +216,10 @@ class RunConsumer(AsyncWebsocketConsumer):
                 case _:
                     await self.command(message)
         except BadFrame as error:
-            self.say_error(ref, error.code, str(error))
+            self._say_bad_frame(ref, error)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A command waits for storage: %s", type(error).__name__)
-            text = "Storage is not available right now; try again."
+            text = gettext("Storage is not available right now; try again.")
             self.say_error(ref, "storage_unavailable", text, retryable=True)
 
     async def _run_own(self, command: frames.Command) -> None:
@@ -228,11 +244,10 @@ class RunConsumer(AsyncWebsocketConsumer):
                 raise NoSuchRun
             await self.follow(command.run_id, after)
         except NoSuchRun:
-            self.say_error(
-                command.ref, "not_found", "There is nothing here.", run_id=str(command.run_id)
-            )
+            text = gettext("There is nothing here.")
+            self.say_error(command.ref, "not_found", text, run_id=str(command.run_id))
         except BadCursor:
-            message = "The cursor is malformed or lies beyond the end."
+            message = gettext("The cursor is malformed or lies beyond the end.")
             end = await self._end(command.run_id)
             self.say_error(
                 command.ref, "bad_cursor", message, run_id=str(command.run_id), cursor=end

@@ -8,6 +8,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.reasons import in_words
 from conversations.models import Conversation, Message
 from streaming.outcome import (
     COMPLETED_REASONS,
@@ -16,13 +17,13 @@ from streaming.outcome import (
     STOPPED_REASONS,
 )
 
-_REASONS: dict[str, tuple[str, ...]] = {
+REASONS: dict[str, tuple[str, ...]] = {
     "completed": COMPLETED_REASONS,
     "stopped": STOPPED_REASONS,
     "interrupted": INTERRUPTED_REASONS,
     "failed": tuple(FAILED_REASONS),
 }
-_OUTCOMES = {reason: status for status, reasons in _REASONS.items() for reason in reasons}
+_OUTCOMES = {reason: status for status, reasons in REASONS.items() for reason in reasons}
 
 
 class _ReplyFilter(admin.SimpleListFilter):
@@ -65,8 +66,8 @@ class ReasonFilter(_ReplyFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
         chosen = request.GET.get("reason", "")
         status = request.GET.get("status") or _OUTCOMES.get(chosen, "")
-        reasons = _REASONS.get(status) or ((chosen,) if chosen else ())
-        return [(reason, reason.replace("_", " ")) for reason in reasons]
+        reasons = REASONS.get(status) or ((chosen,) if chosen else ())
+        return [(reason, in_words(reason)) for reason in reasons]
 
 
 class ProviderFilter(_ReplyFilter):

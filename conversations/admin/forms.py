@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from conversations.admin.reasons import in_words
 from conversations.models import Message
 
 
@@ -46,5 +47,5 @@ def outcome_badge(status: str, reason: str) -> SafeString:
     """Show how a reply ended, in the colours of its status."""
     name = Message.Status(status).label
     badge = format_html('<span class="outcome outcome-{}">{}</span>', status, name)
-    why = "" if reason == "stop" else reason.replace("_", " ")
+    why = "" if reason == "stop" else in_words(reason)
     return format_html('{} <span class="outcome-reason">{}</span>', badge, why) if why else badge

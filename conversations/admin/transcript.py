@@ -55,6 +55,7 @@ class Entry(NamedTuple):
     provider: str
     outcome: SafeString
     texts: list[Text]
+    files: list[dict[str, Any]]
 
 
 class Transcript(NamedTuple):
@@ -126,9 +127,11 @@ def _entries(page: "Page[Place]", running: set[UUID]) -> list[Entry]:
         if message is None:
             continue  # deleted since
         shape = message_shape(message, live.get(message.id))
-        texts = [_folded(part["kind"], part["text"]) for part in shape["parts"]]
+        parts = shape["parts"]
+        texts = [_folded(part["kind"], part["text"]) for part in parts if "text" in part]
+        files = [part["attachment"] for part in parts if "attachment" in part]
         outcome = outcome_badge(message.status, message.reason)
-        entries.append(Entry(place, shape, message.provider, outcome, texts))
+        entries.append(Entry(place, shape, message.provider, outcome, texts, files))
     return entries
 
 

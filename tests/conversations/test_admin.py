@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -13,8 +14,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
+from conversations.admin.filters import REASONS
+from conversations.admin.reasons import WORDS, in_words
 from conversations.admin.search import MOST_MESSAGES
 from conversations.admin.transcript import PER_PAGE, in_order
 from conversations.models import Conversation, Guest, Message, Person, new_id
@@ -299,6 +302,37 @@ def test_outcome_chooses_the_reasons(staff: Client, conversation: Conversation) 
     page = _page(staff, LIST, status="interrupted")
     assert "reason=worker_lost" in page
     assert "reason=deadline" not in page
+
+
+@pytest.mark.parametrize(("status", "reasons"), REASONS.items())
+def test_every_reason_has_words(status: str, reasons: tuple[str, ...]) -> None:
+    for reason in reasons:
+        assert str(WORDS[reason])
+        with translation.override("zh-hans"):
+            assert not in_words(reason).isascii(), reason
+
+
+def test_a_reason_is_read_in_the_language_of_the_staff(
+    staff: Client, conversation: Conversation
+) -> None:
+    question = _say(conversation, "Q")
+    _reply(conversation, "A", question, status="interrupted", reason="worker_lost")
+    staff.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+    page = _page(staff, LIST, status="interrupted")
+    assert page.count("工作进程丢失") == 2
+    assert "worker lost" not in page
+    assert "工作进程丢失" in _page(staff, CHANGE, conversation.pk)
+
+
+def test_the_files_of_a_message_are_named(staff: Client, conversation: Conversation) -> None:
+    question = _say(conversation, "Look")
+    file = {"id": str(new_id()), "name": "a<b>.txt", "content_type": "text/plain", "size": 2048}
+    question.parts = [{"kind": "attachment", "attachment": file}, *question.parts]
+    question.save()
+    page = _page(staff, CHANGE, conversation.pk)
+    assert "a&lt;b&gt;.txt" in page
+    assert "2.0\xa0KB" in page
+    assert "Look" in page
 
 
 # What it never lets one change.

@@ -4,6 +4,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from django.utils import timezone
 
 from conversations.models import Conversation, Message, Person
 from streaming import threads
@@ -160,6 +161,28 @@ async def test_a_change_that_does_not_fit_changes_nothing(
     before = (await alice.ask("GET", path)).json()
     assert error_of(await alice.ask("PATCH", path, body)) == (422, code)
     assert (await alice.ask("GET", path)).json() == before
+
+
+async def test_all_that_is_pinned_is_listed_a_hundred_at_a_time(alice: Client) -> None:
+    def pin() -> None:
+        now = timezone.now()
+        Conversation.objects.bulk_create(
+            Conversation(owner=alice.user, title=str(n), pinned=n % 2 == 0, updated_at=now)
+            for n in range(410)
+        )
+
+    await threads.write(pin)
+    first = (await alice.ask("GET", "/api/conversations")).json()
+    found = [one["id"] for one in first["pinned"]]
+    before, pages = first["pinned_before"], 1
+    while before:
+        query = urlencode({"pinned": "true", "before": before})
+        page = (await alice.ask("GET", f"/api/conversations?{query}")).json()
+        assert all(one["pinned"] for one in page["conversations"])
+        assert "pinned" not in page
+        found += [one["id"] for one in page["conversations"]]
+        before, pages = page["before"], pages + 1
+    assert (len(found), len(set(found)), pages) == (205, 205, 3)
 
 
 async def test_every_change_raises_the_person_s_revision(alice: Client) -> None:

@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from conversations.documents import closed
 from conversations.exports import as_json
@@ -16,6 +18,7 @@ from conversations.models import Conversation, Message, Prompt, new_id
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, messages, script, send
+from tests.conversations.files import attached
 from tests.conversations.test_sharing import _settled as settled
 from tests.waiting import until
 
@@ -133,13 +136,18 @@ async def test_everything_of_mine_is_one_conversation_in_a_line(alice: Client, b
     )
 
 
-async def test_the_account_holds_everything_that_is_kept(alice: Client, bob: Client) -> None:
+async def test_the_account_holds_everything_that_is_kept(
+    alice: Client, bob: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.MEDIA_ROOT = str(tmp_path)
     conversation = await converse(alice, title="Knots")
     await asked(alice, conversation, "Hello")
     await alice.ask("POST", f"/api/conversations/{conversation}/share", {})
     await threads.write(
         lambda: Prompt.objects.create(owner=alice.user, name="Greet", content="Say hello")
     )
+    file = await attached(alice)
+    await asked(alice, conversation, "Look", attachments=[file["id"]])
     await converse(bob, title="not hers")
     found = json.loads((await download(alice, "/api/account/export"))[0])
     assert found["format"] == "holdfast.account"
@@ -147,7 +155,10 @@ async def test_the_account_holds_everything_that_is_kept(alice: Client, bob: Cli
     assert [prompt["content"] for prompt in found["prompts"]] == ["Say hello"]
     assert [share["conversation_id"] for share in found["shares"]] == [conversation]
     assert [one["conversation"]["title"] for one in found["conversations"]] == ["Knots"]
-    assert len(found["conversations"][0]["messages"]) == 2
+    [*_, question, _reply] = found["conversations"][0]["messages"]
+    named = {**file, "message_id": question["id"]}
+    assert named.items() <= found["attachments"][0].items()
+    assert question["parts"][0]["attachment"]["url"] == file["url"]
     nothing = json.loads((await download(bob, "/api/account/export"))[0])
     assert (nothing["shares"], nothing["attachments"]) == ([], [])
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
-from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from conversations.routing import BAD_ORIGIN, is_same_origin, websocket
@@ -93,13 +92,17 @@ async def test_without_a_channel_layer_a_socket_serves_all_but_sync_events(
 
 
 def socket(
-    client: Client | None, *, origin: str = "http://localhost", path: str = "/ws/chat/"
+    client: Client | None,
+    *,
+    origin: str = "http://localhost",
+    path: str = "/ws/chat/",
+    **further: str,
 ) -> Any:
     headers = [(b"host", b"localhost"), (b"origin", origin.encode())]
+    headers += [(name.replace("_", "-").encode(), text.encode()) for name, text in further.items()]
     if client is not None:
-        morsel = client.cookies.get(django_settings.SESSION_COOKIE_NAME)
-        if morsel is not None:
-            headers.append((b"cookie", f"{morsel.key}={morsel.value}".encode()))
+        cookies = [f"{name}={morsel.value}" for name, morsel in client.cookies.items()]
+        headers.append((b"cookie", "; ".join(cookies).encode()))
     return WebsocketCommunicator(websocket, path, headers=headers)
 
 
@@ -171,6 +174,35 @@ async def test_a_bad_question_gets_the_contract_s_error(
     await communicator.send_to(text_data=json.dumps({**question, **change}))
     error = (await hear_until(communicator, "error"))[-1]
     assert (error["ref"], error["error"]["code"]) == (1, code)
+    await communicator.disconnect(timeout=5)
+
+
+@pytest.mark.parametrize("way", ["header", "cookie"])
+async def test_errors_speak_the_language_of_whoever_opened_the_socket(
+    alice: Client, settings: Settings, way: str
+) -> None:
+    conversation = await converse(alice)
+    if way == "cookie":
+        alice.cookies[settings.LANGUAGE_COOKIE_NAME] = "zh-hans"
+        communicator = socket(alice, accept_language="en")
+    else:
+        communicator = socket(alice, accept_language="zh-CN,zh;q=0.9,en;q=0.5")
+    await communicator.connect(timeout=5)
+    question = {"type": "send", "conversation_id": conversation, "content": "x"}
+    nobody_s = {"run_id": new_id()}
+    said = {
+        "{": "消息不是 JSON。",
+        json.dumps({"type": "fly"}): "有字段不符合要求。",
+        json.dumps({"type": "follow", **nobody_s}): "这里什么都没有。",
+        json.dumps({"type": "stop", **nobody_s}): "这里什么都没有。",
+        json.dumps({**question, "model": "nobody"}): "不提供此模型。",
+        json.dumps({**question, "content": ""}): "content: 不能为空",
+        json.dumps({**question, "attachments": [new_id()]}): "attachments：没有这个文件",
+    }
+    for message, expected in said.items():
+        await communicator.send_to(text_data=message)
+        error = (await hear_until(communicator, "error"))[-1]["error"]
+        assert error["message"] == expected, (message, error)
     await communicator.disconnect(timeout=5)
 
 

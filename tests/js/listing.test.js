@@ -9,13 +9,18 @@ const one = (n, more = {}) => ({ id: `id-${n}`, title: `${n}`, updated_at: AT(n)
 /** A server with conversations 1 to `count`, in pages of three. */
 function serverOf(count) {
   const server = { all: Array.from({ length: count }, (_, n) => one(n + 1)).reverse(), asked: 0 };
-  server.read = async ({ before }) => {
+  const cut = (all, before) => {
+    const from = before ? all.findIndex(({ id }) => id === before) + 1 : 0;
+    const page = all.slice(from, from + 3);
+    return [page, from + 3 < all.length ? page.at(-1).id : null];
+  };
+  server.read = async ({ before, pinned }) => {
     server.asked += 1;
-    const from = before ? server.all.findIndex(({ id }) => id === before) + 1 : 0;
-    const page = server.all.slice(from, from + 3);
-    const more = from + 3 < server.all.length;
-    const pinned = before ? undefined : server.all.filter((each) => each.pinned);
-    return { conversations: page, before: more ? page.at(-1).id : null, pinned };
+    const pins = server.all.filter((each) => each.pinned);
+    const [page, following] = cut(pinned ? pins : server.all, before);
+    const answer = { conversations: page, before: following };
+    if (!before) [answer.pinned, answer.pinned_before] = cut(pins);
+    return answer;
   };
   return server;
 }
@@ -66,6 +71,18 @@ test("what is pinned is known from the first page on, however old", async () => 
   server.all = server.all.map((each) => ({ ...each, pinned: false }));
   await listing.refresh();
   assert.equal(listing.get("id-1").pinned, false);
+});
+
+test("all that is pinned is known, however many there are", async () => {
+  const server = serverOf(12);
+  const pin = (each) => ({ ...each, pinned: Number(each.id.slice(3)) < 9 });
+  server.all = server.all.map(pin);
+  const listing = new Listing(server.read);
+  await listing.refresh();
+  assert.deepEqual(ids(listing), [12, 11, 10, 8, 7, 6, 5, 4, 3, 2, 1]);
+  assert.equal(listing.conversations.filter(({ pinned }) => pinned).length, 8);
+  await listing.loadMore();
+  assert.deepEqual(ids(listing), [12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]);
 });
 
 test("a conversation that the server does not know yet outlives a refresh", async () => {

@@ -61,10 +61,10 @@ export class Listing {
   async refresh() {
     const asked = ++this.#asked;
     const page = await this.#read({});
+    const pinned = await this.#allPinned(page);
     if (asked !== this.#asked) return page.revision;
     const fresh = new Map(page.conversations.map((one) => [one.id, one]));
     const oldest = page.before ? page.conversations.at(-1) : null;
-    const pinned = page.pinned ?? [];
     const isPinned = new Set(pinned.map(({ id }) => id));
     const kept = [...this.#known.values()].filter(
       (one) => !fresh.has(one.id) && (!one.updated_at || (oldest && newestFirst(oldest, one) < 0)),
@@ -77,6 +77,17 @@ export class Listing {
     this.#newest = new Set([...isPinned, ...fresh.keys()]);
     this.loaded = true;
     return page.revision;
+  }
+
+  // The first page has some of them, with where the others begin.
+  async #allPinned({ pinned = [], pinned_before: before = null }) {
+    const all = [...pinned];
+    while (before) {
+      const page = await this.#read({ pinned: "true", before });
+      all.push(...page.conversations);
+      before = page.before;
+    }
+    return all;
   }
 
   /** Read the next page. */
