@@ -11,6 +11,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from uuid6 import uuid7
 
+from conversations.operating import Announcement as Announcement
+from conversations.operating import OfferedModel as OfferedModel
+from conversations.operating import Revision as Revision
 from streaming.cursor import Cursor
 from streaming.transcript import StoredPart, end_of, text_of
 
@@ -95,6 +98,7 @@ class Conversation(models.Model):
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
         ordering = ["-updated_at", "-id"]
+        permissions = [("read_messages", "Can read what people write and are answered")]
         indexes = [
             models.Index(name="holdfast_conversation_list", fields=["owner", "-updated_at", "-id"]),
             models.Index(name="holdfast_conversation_by_date", fields=["-updated_at", "-id"]),
@@ -209,6 +213,30 @@ class Message(models.Model):
             ),
             models.Index(name="holdfast_message_by_provider", fields=["provider", "conversation"]),
             models.Index(name="holdfast_message_by_model", fields=["model", "conversation"]),
+            # All that the statistics ask of a day, and the lists of people of a conversation.
+            models.Index(
+                name="holdfast_message_statistics",
+                fields=[
+                    "created_at",
+                    "status",
+                    "reason",
+                    "model",
+                    "input_tokens",
+                    "output_tokens",
+                    "first_token_ms",
+                ],
+                condition=Q(role="assistant"),
+            ),
+            models.Index(
+                name="holdfast_message_usage",
+                fields=["conversation", "model", "input_tokens", "output_tokens"],
+                condition=Q(role="assistant"),
+            ),
+            models.Index(
+                name="holdfast_message_rated",
+                fields=["-created_at", "-id"],
+                condition=Q(role="assistant") & ~Q(rating=0),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -233,6 +261,15 @@ class Message(models.Model):
     def cursor(self) -> Cursor:
         """The cursor that belongs to the stored text."""
         return end_of(self.stored_parts())
+
+
+class RatedReply(Message):
+    """A reply that its reader rated; for the page that lists them."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("rated reply")
+        verbose_name_plural = _("feedback")
 
 
 class Attachment(models.Model):

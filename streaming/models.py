@@ -18,6 +18,11 @@ class Worker(models.Model):
     alive = models.BooleanField(_("alive"), default=True)
     draining = models.BooleanField(_("draining"), default=False)
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
+    version = models.CharField(_("version"), max_length=40, blank=True)
+    watched_until = models.DateTimeField(null=True)
+    """Until when somebody looks at live runs: only then it reports."""
+    report = models.JSONField(default=dict)
+    """Its live runs and its readers, as of its latest beat while somebody looked."""
 
     class Meta:
         verbose_name = _("worker")
