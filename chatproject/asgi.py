@@ -10,6 +10,7 @@ http = get_asgi_application()
 
 from channels.routing import ProtocolTypeRouter  # noqa: E402
 
+from conversations.beside import TASKS  # noqa: E402
 from conversations.limits import BodyLimit  # noqa: E402
 from conversations.providers import providers  # noqa: E402
 from conversations.routing import websocket  # noqa: E402
@@ -17,5 +18,6 @@ from streaming.asgi import wrap  # noqa: E402
 
 application = wrap(
     BodyLimit(ProtocolTypeRouter({"http": http, "websocket": websocket})),
+    beside=TASKS,
     closing=(providers.aclose,),
 )

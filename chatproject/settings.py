@@ -14,6 +14,7 @@ DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret_key()
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("localhost", "127.0.0.1", "[::1]"))
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
 ALLOW_GUESTS = env.flag("ALLOW_GUESTS", default=DEBUG)
 ALLOW_SIGNUP = env.flag("ALLOW_SIGNUP", default=DEBUG)
 
@@ -33,6 +34,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "chatproject.static_files.StaticFilesMiddleware",
+    "conversations.cors.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

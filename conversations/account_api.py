@@ -8,6 +8,7 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from conversations import leaving
+from conversations.bearing import key_of
 from conversations.exceptions import InvalidField
 from conversations.guests import is_guest
 from conversations.requests import StorableText
@@ -36,5 +37,6 @@ async def leave(request: HttpRequest, payload: LeaveBody) -> Status[None]:
         if not await user.acheck_password(payload.password):
             raise InvalidField(_("password: is wrong"), field="password")
     await leaving.leave(user)
-    await alogout(request)
+    if key_of(request) is None:
+        await alogout(request)
     return Status(204, None)

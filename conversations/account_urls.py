@@ -10,6 +10,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from conversations import account_views as pages
+from conversations import key_pages
 from conversations.accounts import sign_in_is_ours
 
 View = Callable[..., HttpResponseBase]
@@ -45,5 +46,7 @@ account = [
         _ours(pages.SetPassword.as_view()),
         name="set_password",
     ),
+    path("account/keys", key_pages.Keys.as_view(), name="keys"),
+    path("account/keys/<int:key_id>/revoke", key_pages.RevokeKey.as_view(), name="revoke_key"),
     path("account/language", set_language, name="language"),
 ]

@@ -1,4 +1,4 @@
-"""Who is asking: the session's user, or a guest, made at the first unsafe request."""
+"""Who is asking: an API key's owner, the session's user, or a guest, made when one is needed."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -25,6 +25,7 @@ from django.utils.translation import gettext as _
 from ninja.utils import check_csrf
 
 from conversations import conf, guests
+from conversations.bearing import bearer, key_of
 from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
 from streaming import threads
 
@@ -78,6 +79,8 @@ async def signed_in(request: HttpRequest) -> Any:
     Returns:
         None where nobody is signed in and a guest may not be made.
     Raises:
+        NotSignedIn: an API key that is wrong; a session beside it does not count.
+        ScopeMissing: an API key that is for something else.
         UnsupportedType: a body that is not JSON.
         BadOrigin: an unsafe method from another site.
         CsrfFailed: an unsafe method without its token.
@@ -91,6 +94,9 @@ async def signed_in(request: HttpRequest) -> Any:
 
 async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
     """Return who asks; `checked` is the request as the CSRF check may read it."""
+    key = key_of(request)
+    if key is not None:
+        return await bearer(request, key)  # no browser adds a key by itself: nothing to forge
     if request.method not in _SAFE:
         origin = request.headers.get("Origin")
         if origin is not None and not is_same_origin(origin, request.get_host()):
@@ -105,6 +111,16 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
     guest = await threads.write(guests.make)
     await alogin(request, guest, backend=backend_for_guests())
     return guest
+
+
+async def visitor(request: HttpRequest) -> Any:
+    """Return the key's or the session's user, or an anonymous one; nobody is made.
+
+    Raises:
+        NotSignedIn, ScopeMissing: of an API key.
+    """
+    key = key_of(request)
+    return await request.auser() if key is None else await bearer(request, key)
 
 
 def sign_in_is_ours() -> bool:

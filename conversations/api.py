@@ -29,7 +29,8 @@ from conversations import (
     sharing_api,
     sync_api,
 )
-from conversations.accounts import signed_in
+from conversations.accounts import signed_in, visitor
+from conversations.bearing import key_of
 from conversations.exceptions import BadJson, UnsupportedType
 from conversations.providers import providers
 from conversations.requests import (
@@ -140,9 +141,10 @@ def _user(request: HttpRequest) -> Any:
 
 @api.get("/session", auth=None)
 async def session(request: HttpRequest) -> dict[str, Any]:
-    """Say who is signed in; sets `csrftoken`."""
-    get_token(request)
-    user = await request.auser()
+    """Say who is signed in; sets `csrftoken` where no API key asks."""
+    user = await visitor(request)
+    if key_of(request) is None:
+        get_token(request)
     limits = streaming_conf()
     shape = await sync_to_async(conversing.user_shape)(user) if user.is_authenticated else None
     return {

@@ -1,5 +1,6 @@
 """System checks of the chat: its settings, and what it needs of the project around it."""
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -194,4 +195,18 @@ def fields_that_guests_lack(users: Any) -> list[str]:
         and not (field.primary_key or field.null)
         and not (field.has_default() and callable(field.default))
         and field.name != users.USERNAME_FIELD
+    ]
+
+
+@register(Tags.security)
+def check_cors_origins(**kwargs: Any) -> list[CheckMessage]:
+    """Report origins that no browser would send."""
+    return [
+        Error(
+            f"CORS_ALLOWED_ORIGINS has {origin!r}, which is no origin.",
+            hint="Scheme, host and maybe a port, no path and no stars: https://app.example",
+            id="holdfast_conversations.E020",
+        )
+        for origin in conf.cors_allowed_origins()
+        if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d+)?", origin)
     ]

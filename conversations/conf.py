@@ -45,6 +45,11 @@ def import_bytes() -> int:
     return int(getattr(settings, "IMPORT_BYTES", 128 * 1024 * 1024))
 
 
+def cors_allowed_origins() -> list[str]:
+    """Return the origins whose pages may use the API with a key: CORS_ALLOWED_ORIGINS."""
+    return list(getattr(settings, "CORS_ALLOWED_ORIGINS", ()))
+
+
 def chat_providers() -> dict[str, Any]:
     """Return the providers by alias, the default first: CHAT_PROVIDERS."""
     return dict(getattr(settings, "CHAT_PROVIDERS", {}))

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
 
-from conversations import replies, sync
+from conversations import bearing, keys, replies, sync
 from conversations.accounts import user_of_session
 from conversations.conversing import owns_reply, revision
 from conversations.errors import invalid
-from conversations.exceptions import ChatError, StorageUnavailable
+from conversations.exceptions import ChatError, NotSignedIn, ScopeMissing, StorageUnavailable
 from conversations.requests import Send
 from streaming import frames, threads
 from streaming.consumers import RunConsumer
@@ -24,18 +24,33 @@ class ChatConsumer(RunConsumer):
     """One person's socket: `/ws/chat/`."""
 
     _user_id: Any = None
+    _holder: keys.Holder | None = None
 
     async def authenticate(self) -> bool:
-        """Read the session again: it may have ended, or the password changed."""
-        user = await threads.read(user_of_session, self._session_key())
+        """Read the session or the key again: it may have ended, or the password changed."""
+        user = await self._user()
         if user is None or (self._user_id is not None and user.pk != self._user_id):
             return False
         self._user_id = user.pk
         return True
 
+    async def _user(self) -> Any:
+        secret = key_of_scope(self.scope)
+        if secret is None:
+            return await threads.read(user_of_session, self._session_key())
+        try:
+            self._holder = await bearing.let_in(secret, None)
+        except NotSignedIn:
+            return None
+        return self._holder.user
+
+    def _may(self, scope: str) -> bool:
+        return self._holder is None or self._holder.may(scope)
+
     async def connect(self) -> None:
         """Join the person's group, then serve."""
         await super().connect()
+        # Also with a key that may read nothing: its revocation comes this way.
         if self._user_id is not None and self.channel_layer is not None:
             await self.channel_layer.group_add(sync.group(self._user_id), self.channel_name)
 
@@ -51,7 +66,8 @@ class ChatConsumer(RunConsumer):
 
     async def sync_event(self, message: dict[str, Any]) -> None:
         """Pass on what changed elsewhere."""
-        self.say(message["event"])
+        if self._may(keys.READ):
+            self.say(message["event"])
 
     async def session_check(self, message: dict[str, Any]) -> None:
         """Look whether the session still holds: this person signed in or out somewhere."""
@@ -62,7 +78,7 @@ class ChatConsumer(RunConsumer):
 
     async def may_follow(self, run_id: UUID) -> bool:
         """Say whether the reply is this person's."""
-        return await threads.read(owns_reply, self._user_id, run_id)
+        return self._may(keys.READ) and await threads.read(owns_reply, self._user_id, run_id)
 
     async def pong(self) -> dict[str, Any]:
         """Tell the person's revision."""
@@ -72,6 +88,8 @@ class ChatConsumer(RunConsumer):
         """Carry out `send` and `stop`."""
         ref = message.get("ref")
         try:
+            if message["type"] in ("send", "stop") and not self._may(keys.CHAT):
+                raise ScopeMissing(scope=keys.CHAT)
             match message["type"]:
                 case "send":
                     await self._send(message)
@@ -98,3 +116,11 @@ class ChatConsumer(RunConsumer):
     async def _stop(self, command: frames.Command) -> None:
         assert isinstance(command, frames.Stop)
         await replies.stop(self._user_id, command.run_id)
+
+
+def key_of_scope(scope: Any) -> str | None:
+    """Return the API key that a handshake brings, right or wrong."""
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return keys.given(value.decode("latin1"))
+    return None

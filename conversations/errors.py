@@ -32,6 +32,8 @@ def respond(error: ChatError) -> HttpResponse:
     response = JsonResponse(error.body(), status=error.http_status)
     if error.retry_after_seconds is not None:
         response["Retry-After"] = str(error.retry_after_seconds)
+    if error.http_status == 401:
+        response["WWW-Authenticate"] = "Bearer"
     return unlogged(response)
 
 

@@ -3,7 +3,7 @@
 ChatError
 ├── CallerError            the request cannot be served as it is
 │   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
-│   ├── NotSignedIn  BadOrigin  NotFound
+│   ├── NotSignedIn  ScopeMissing  BadOrigin  NotFound
 │   ├── ReplyInProgress  IdReused
 │   └── OverLimit → TooManyRuns  TooManyRequests
 └── NotNow                 the same request may be served later
@@ -61,6 +61,13 @@ class NotSignedIn(CallerError):
     """Nobody is signed in."""
 
     code, http_status, message = "not_signed_in", 401, _("Please sign in.")
+
+
+class ScopeMissing(CallerError):
+    """The API key is for something else; `scope` names what it would need."""
+
+    code, http_status = "scope_missing", 403
+    message = _("This API key is not for that.")
 
 
 class CsrfFailed(CallerError):

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from conversations import replies
 from conversations.ending import discard
-from conversations.models import Attachment, Conversation, Guest, Person, Prompt
+from conversations.models import ApiKey, Attachment, Conversation, Guest, Person, Prompt
 from streaming import runner, threads, workers
 
 _BATCH = 50
@@ -54,6 +54,7 @@ def _delete(user_id: Any) -> list[UUID]:
 def _close(user: Any) -> None:
     Attachment.objects.filter(owner_id=user.pk).delete()
     Prompt.objects.filter(owner_id=user.pk).delete()
+    ApiKey.objects.filter(owner_id=user.pk).delete()
     Guest.objects.filter(user_id=user.pk).delete()
     Person.objects.filter(user_id=user.pk).delete()
     user.set_unusable_password()

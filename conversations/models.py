@@ -351,3 +351,8 @@ class Share(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+# Tables with a module of their own.
+from conversations.key_models import ApiKey as ApiKey  # noqa: E402
+from conversations.key_models import Recheck as Recheck  # noqa: E402

@@ -1,23 +1,31 @@
 """Whether a session still holds is asked again wherever a person has something open.
 
-At once, when they sign in or out, and when their user changes: a new password, however it was set,
-a closed account, a deleted one. Sockets read their session again; streams over HTTP are closed as
-planned, so that their readers come back, and are let in or not.
+At once, when they sign in or out, when a key of theirs is revoked, and when their user changes: a
+new password, however it was set, a closed account, a deleted one. Sockets read their session again;
+streams over HTTP are closed as planned, so that their readers come back, and are let in or not. The
+other processes learn it from a row, which each of them looks for.
 """
 
 import asyncio
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.db import transaction
+from django.db.models.functions import Now
 from django.db.models.signals import post_delete, post_save
 
 from conversations import sync
-from streaming import workers
+from conversations.models import Recheck
+from streaming import threads, workers
+from streaming.detached import repeat
 
 _SOON_SECONDS = 1.0  # the signal of a sign-out comes before the session has ended
+_LOOK_SECONDS = 1.5
+_FRESH = timedelta(seconds=20)  # longer than a transaction takes: its rows are as old as its begin
+_KEPT = timedelta(minutes=10)
 
 
 def connect() -> None:
@@ -33,12 +41,22 @@ def _signed(sender: Any, *, user: Any = None, **rest: Any) -> None:
         recheck(user.pk)
 
 
-def _changed(sender: Any, *, instance: Any, **rest: Any) -> None:
+def _changed(
+    sender: Any, *, instance: Any, created: bool = False, update_fields: Any = None, **rest: Any
+) -> None:
+    if created or (update_fields and set(update_fields) == {"last_login"}):
+        return
     transaction.on_commit(partial(recheck, instance.pk))
 
 
 def recheck(user_id: Any) -> None:
-    """Have everything that a person holds open in this process asked for its session again."""
+    """Have everything that a person holds open, in any process, asked for its session again."""
+    Recheck.objects.filter(at__lt=Now() - _KEPT).delete()
+    Recheck.objects.create(user_key=str(user_id), at=Now())
+    _recheck_here(user_id)
+
+
+def _recheck_here(user_id: Any) -> None:
     sync.tell(user_id, [{"type": "session.check"}])
     worker = workers.peek()
     if worker is not None:
@@ -56,3 +74,30 @@ def _close_streams(reader_key: str) -> None:
     for subscription in list(worker.subscriptions):
         if subscription.reader_key == reader_key:
             subscription.plan_close()
+
+
+class _Watch:
+    """Looks for the rechecks of other processes, while anything is open here."""
+
+    def __init__(self) -> None:
+        self._known: set[int] = set()
+
+    async def look(self) -> None:
+        worker = workers.peek()
+        if worker is None or not (worker.sockets or worker.subscriptions):
+            return
+        found = await threads.read(_fresh)
+        for number, user_key in found.items():
+            if number not in self._known:
+                _recheck_here(user_key)
+        self._known = set(found)
+
+
+def _fresh() -> dict[int, str]:
+    rows = Recheck.objects.filter(at__gte=Now() - _FRESH)
+    return dict(rows.values_list("id", "user_key"))
+
+
+async def watch() -> None:
+    """Look for rechecks until it is cancelled; for `streaming.asgi.wrap`."""
+    await repeat(_Watch().look, every_seconds=_LOOK_SECONDS, name="watch sessions")

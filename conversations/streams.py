@@ -93,7 +93,7 @@ async def answer_start(request: HttpRequest, begun: Begun) -> HttpResponseBase:
     if "text/event-stream" in accepted or "text/plain" in accepted:
         following = runs.follow(begun.run_id, begun.after)
         subscription = await _contracted(following, begun.run_id)
-        subscription.reader_key = str((await request.auser()).pk)
+        subscription.reader_key = str(request.auth.pk)  # type: ignore[attr-defined]
         response = stream(request, subscription)
         assert response is not None
     else:

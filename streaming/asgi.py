@@ -7,18 +7,20 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from django.utils import autoreload
 
-from streaming import workers
+from streaming import threads, workers
+from streaming.detached import spawn
 
 logger = logging.getLogger(__name__)
 
 Close = Callable[[], Awaitable[None]]
+Task = Callable[[], Coroutine[Any, Any, None]]
 _RELOAD_SECONDS = 2.5
 _SWITCH_SECONDS = 0.0005
 
@@ -31,9 +33,13 @@ class Server:
     the connections have ended.
     """
 
-    def __init__(self, app: Any, *, closing: tuple[Close, ...] = ()) -> None:
+    def __init__(
+        self, app: Any, *, beside: tuple[Task, ...] = (), closing: tuple[Close, ...] = ()
+    ) -> None:
         self._app = app
+        self._beside = beside
         self._closing = closing
+        self._tasks: list[asyncio.Task[None]] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -65,6 +71,7 @@ class Server:
             return
         self._loop = asyncio.get_running_loop()
         workers.current()
+        self._tasks = [spawn(task(), name=task.__name__) for task in self._beside]
         # What is loaded now stays: full collections need not walk it again (a third of a second
         # each, in the middle of somebody's stream).
         gc.collect()
@@ -113,6 +120,10 @@ class Server:
 
     async def _end(self) -> None:
         await workers.current().drained()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await threads.close_connections()
         for close in self._closing:
             try:
                 await close()
@@ -144,10 +155,11 @@ def reactor() -> Any:
     return found if getattr(found, "running", False) else None
 
 
-def wrap(app: Any, *, closing: tuple[Close, ...] = ()) -> Server:
+def wrap(app: Any, *, beside: tuple[Task, ...] = (), closing: tuple[Close, ...] = ()) -> Server:
     """Wrap an ASGI application that streams.
 
     Args:
+        beside: coroutine functions that run while the server does; cancelled after the drain.
         closing: called after the drain, e.g. to close upstream connections.
     """
-    return Server(app, closing=closing)
+    return Server(app, beside=beside, closing=closing)

@@ -4,7 +4,15 @@ Everything here is synchronous; runs are ended by what is written, and their wor
 """
 
 from conversations.admin.conversations import ConversationAdmin
+from conversations.admin.keys import ApiKeyAdmin
 from conversations.admin.people import ChatUserAdmin, GuestAdmin
 from conversations.admin.runs import RunAdmin, WorkerAdmin
 
-__all__ = ["ChatUserAdmin", "ConversationAdmin", "GuestAdmin", "RunAdmin", "WorkerAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "ChatUserAdmin",
+    "ConversationAdmin",
+    "GuestAdmin",
+    "RunAdmin",
+    "WorkerAdmin",
+]

@@ -61,6 +61,7 @@ def account_ways() -> dict[str, str]:
     return {
         "sign_up": reverse("holdfast:sign_up") if ours and conf.signup_allowed() else "",
         "sign_out": reverse("holdfast:sign_out") if ours else "",
+        "keys": reverse("holdfast:keys"),
         "password": reverse("holdfast:password") if ours else "",
         "reset": reverse("holdfast:reset") if ours and conf.mail_goes_out() else "",
     }

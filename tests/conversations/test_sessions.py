@@ -84,7 +84,7 @@ async def test_a_session_that_goes_on_keeps_its_socket_and_reads_on(
     hers = asyncio.create_task(read(await alice.ask("GET", run.json()["events"])))
     communicator = socket(alice)
     assert (await communicator.connect(timeout=5))[0]
-    recheck(alice.user.pk)
+    await threads.write(recheck, alice.user.pk)
     async with asyncio.timeout(5):
         heard = await hers
     assert heard[-1]["type"] in ("delta", "ping")

@@ -7,7 +7,9 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
@@ -95,6 +97,40 @@ async def test_curl_asks_resumes_reads_text_and_stops(servers: Servers, tmp_path
     assert text_of(following) == stored[reply]["content"][offset:] != ""
     assert bare == stored[reply]["content"]
     assert events_of(stopped)[-1]["status"] == stored[stopped_id]["status"] == "stopped"
+
+
+async def test_curl_asks_with_a_key_alone(servers: Servers, tmp_path: Path) -> None:
+    server = await servers.start(env={"DEMO_TOKENS_PER_SECOND": "300"})
+    account = await key_for_a_new_account(server)
+    [block] = examples("curl, with an API key", "bash")
+    script = block.replace(ADDRESS, server.url).replace("hf_the-key-that-you-were-shown", account)
+    printed = await run(server, tmp_path, "bash", "-eu", "-c", script)
+    text, _, listed = printed.rpartition('{"conversations"')
+    assert text
+    [conversation] = json.loads('{"conversations"' + listed)["conversations"]
+    assert conversation["title"] == "Hello"
+
+
+async def key_for_a_new_account(server: Server, *scopes: str) -> str:
+    """Sign up as a person does, and make a key on the page for it."""
+    async with httpx.AsyncClient(base_url=server.url, follow_redirects=True, timeout=30) as browser:
+        await browser.get("/account/sign-up")
+        name = f"dora-{uuid4().hex[:8]}"
+        form = {
+            "username": name,
+            "email": f"{name}@harbour.example",
+            "password": "a-rope-and-an-anchor",
+        }
+        await browser.post("/account/sign-up", data={**form, **token(browser)})
+        form = {"name": "a program", "scopes": list(scopes or ("read", "chat")), **token(browser)}
+        page = (await browser.post("/account/keys", data=form)).text
+    found = re.search(r"hf_[\w-]{43}", page)
+    assert found, page
+    return found[0]
+
+
+def token(browser: httpx.AsyncClient) -> dict[str, str]:
+    return {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
 
 
 async def test_python_follows_over_many_connections(servers: Servers, tmp_path: Path) -> None:

@@ -88,9 +88,10 @@ export class Account {
   }
 
   #deeds() {
-    const { password, signOut } = this.#place.dataset;
+    const { keys, password, signOut } = this.#place.dataset;
     if (!this.#user) return [];
     const deeds = [{ label: gettext("Export my data"), run: () => save("/api/account/export") }];
+    if (this.#hasAccount) deeds.push({ label: gettext("API keys"), run: () => location.assign(keys) });
     if (this.#hasAccount && password) {
       deeds.unshift({ label: gettext("Change password"), run: () => location.assign(password) });
     }

@@ -9,6 +9,7 @@ http = get_asgi_application()  # in the place of Django's function of this name
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import path  # noqa: E402
 
+from conversations.beside import TASKS  # noqa: E402
 from conversations.providers import providers  # noqa: E402
 from conversations.routing import chat  # noqa: E402
 from streaming.asgi import wrap  # noqa: E402
@@ -16,5 +17,6 @@ from streaming.asgi import wrap  # noqa: E402
 sockets = URLRouter([path("assistant/ws/chat/", chat)])
 application = wrap(
     ProtocolTypeRouter({"http": http, "websocket": sockets}),
+    beside=TASKS,
     closing=(providers.aclose,),
 )
