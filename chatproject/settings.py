@@ -118,11 +118,18 @@ IMPORT_BYTES = env.number("IMPORT_BYTES", 134_217_728)
 CSRF_FAILURE_VIEW = "conversations.errors.csrf_failure"
 TEST_RUNNER = "tests.runner.PytestRunner"
 
+_STREAMING = env.streaming()
+_OFF = dict.fromkeys(("STARTS_PER_MINUTE", "TOKENS_PER_DAY") if DEBUG else (), 0)
+# Whoever switches a person's limit off does not mean another one to hold them at the next step.
+if _STREAMING.get("STARTS_PER_MINUTE", 0 if DEBUG else 60) == 0:
+    _OFF["STARTS_PER_MINUTE_PER_ADDRESS"] = 0
+if _STREAMING.get("RUNS_PER_USER") == 0:
+    _OFF["CONNECTIONS_PER_USER"] = 0
 STREAMING: dict[str, Any] = {
     "RECORDER": "conversations.recorder.MessageRecorder",
     "RUN_DIRECTORY": str(env.LOCAL_DIR / "workers"),
-    "STARTS_PER_MINUTE": 0 if DEBUG else 60,
-    **env.streaming(),
+    **_OFF,
+    **_STREAMING,
 }
 
 

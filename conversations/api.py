@@ -47,7 +47,7 @@ from conversations.requests import (
     SendBody,
     StorableText,
 )
-from conversations.streams import answer_start
+from conversations.streams import start_and_answer
 from streaming import threads
 from streaming.conf import conf as streaming_conf
 
@@ -153,7 +153,8 @@ async def session(request: HttpRequest) -> dict[str, Any]:
             "runs_per_user": limits.runs_per_user,
             "heartbeat_seconds": limits.heartbeat_seconds,
             "starts_per_minute": limits.starts_per_minute,
-            "message_characters": CONTENT_CHARACTERS,
+            "message_characters": limits.message_characters or CONTENT_CHARACTERS,
+            "tokens_per_day": limits.tokens_per_day,
             "body_bytes": conf.body_bytes(),
             "attachment_bytes": conf.attachment_bytes(),
             "attachments": MOST_OF_A_MESSAGE,
@@ -243,7 +244,7 @@ async def list_messages(request: HttpRequest, conversation_id: UUID) -> dict[str
 async def send(request: HttpRequest, conversation_id: UUID, payload: SendBody) -> HttpResponseBase:
     """Ask; with `Accept: text/event-stream` the response is the subscription."""
     start = Send(conversation_id=conversation_id, **payload.model_dump())
-    return await answer_start(request, await replies.start(_user(request).pk, start))
+    return await start_and_answer(request, _user(request), start)
 
 
 @api.post("/messages/{uuid:message_id}/regenerate", response={200: str, 202: dict})
@@ -252,14 +253,14 @@ async def regenerate(
 ) -> HttpResponseBase:
     """Ask for another reply to the same question."""
     start = Regenerate(message_id=message_id, **payload.model_dump())
-    return await answer_start(request, await replies.start(_user(request).pk, start))
+    return await start_and_answer(request, _user(request), start)
 
 
 @api.post("/messages/{uuid:message_id}/edit", response={200: str, 202: dict})
 async def edit(request: HttpRequest, message_id: UUID, payload: EditBody) -> HttpResponseBase:
     """Ask another version of a question."""
     start = Edit(message_id=message_id, **payload.model_dump())
-    return await answer_start(request, await replies.start(_user(request).pk, start))
+    return await start_and_answer(request, _user(request), start)
 
 
 @api.post("/messages/{uuid:message_id}/continue", response={200: str, 202: dict})
@@ -268,7 +269,7 @@ async def continue_reply(
 ) -> HttpResponseBase:
     """Go on from where a reply ended."""
     start = Continue(message_id=message_id, **payload.model_dump())
-    return await answer_start(request, await replies.start(_user(request).pk, start))
+    return await start_and_answer(request, _user(request), start)
 
 
 @api.delete("/messages/{uuid:message_id}", response={204: None})

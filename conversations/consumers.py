@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from conversations import bearing, keys, replies, sync
 from conversations.accounts import user_of_session
+from conversations.addresses import address_of
 from conversations.conversing import owns_reply, revision
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, NotSignedIn, ScopeMissing, StorageUnavailable
@@ -46,6 +47,10 @@ class ChatConsumer(RunConsumer):
 
     def _may(self, scope: str) -> bool:
         return self._holder is None or self._holder.may(scope)
+
+    def owner_key(self) -> str:
+        """Name the person for the limit of connections."""
+        return str(self._user_id)
 
     async def connect(self) -> None:
         """Join the person's group, then serve."""
@@ -109,7 +114,7 @@ class ChatConsumer(RunConsumer):
             )
         except ValidationError as error:
             raise invalid(error.errors()) from None  # type: ignore[arg-type]
-        begun = await replies.start(self._user_id, request)
+        begun = await replies.start(self._user_id, request, address=address_of(self.scope))
         self.say({"type": "accepted", "ref": message.get("ref"), "run_id": begun.run_id})
         await self.follow(begun.run_id, begun.after)
 

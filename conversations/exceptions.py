@@ -5,9 +5,9 @@ ChatError
 │   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
 │   ├── NotSignedIn  ScopeMissing  BadOrigin  NotFound
 │   ├── ReplyInProgress  IdReused
-│   └── OverLimit → TooManyRuns  TooManyRequests
+│   └── OverLimit → TooManyRuns  TooManyRequests  TokenBudget  TooManyConnections
 └── NotNow                 the same request may be served later
-    └── Draining  StorageUnavailable
+    └── Draining  StorageUnavailable  ServerFull
 """
 
 from typing import Any, ClassVar
@@ -37,6 +37,9 @@ class ChatError(Exception):
     def body(self) -> dict[str, Any]:
         """Return the error object of the contract."""
         error = {"code": self.code, "message": str(self), "retryable": self.retryable}
+        if self.retry_after_seconds is not None:
+            # In a frame of a socket there is no header for it.
+            error["retry_after_seconds"] = self.retry_after_seconds
         return {"error": {**error, **self.extra}}
 
 
@@ -152,6 +155,20 @@ class TooManyRequests(OverLimit):
     code, message = "too_many_requests", _("Too many requests; slow down a little.")
 
 
+class TokenBudget(OverLimit):
+    """The day's tokens are spent."""
+
+    code = "token_budget"
+    message = _("You have used up what you may use in a day; it begins anew at midnight (UTC).")
+
+
+class TooManyConnections(OverLimit):
+    """Too many streams and sockets of one person are open."""
+
+    code = "too_many_connections"
+    message = _("Too many connections of yours are open; close a tab or two.")
+
+
 class NotNow(ChatError):
     """The same request may be served later, here or elsewhere."""
 
@@ -168,3 +185,10 @@ class StorageUnavailable(NotNow):
     """The database does not answer."""
 
     code, message = "storage_unavailable", _("Storage is not available right now; try again.")
+
+
+class ServerFull(NotNow):
+    """There is no room for another connection."""
+
+    code, message = "server_full", _("The server is full right now; try again in a moment.")
+    retry_after_seconds = 10

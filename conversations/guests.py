@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import EmailField
 
+from conversations import spending
 from conversations.models import Attachment, Conversation, Guest, Person, Prompt
 from conversations.sync import announce
 from streaming.models import Run
@@ -59,6 +60,7 @@ def adopt(guest_id: Any, user_id: Any) -> None:
         theirs.update(owner_id=user_id)
         Attachment.objects.filter(owner_id=guest_id).update(owner_id=user_id)
         _take_prompts(guest_id, user_id)
+        spending.adopt(guest_id, user_id)
         get_user_model()._default_manager.filter(pk=guest_id).delete()
 
 

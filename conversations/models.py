@@ -170,6 +170,8 @@ class Message(models.Model):
     comment = models.TextField(blank=True)
     claim = models.UUIDField(null=True, editable=False)
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
+    asked_tokens = models.PositiveIntegerField(null=True, editable=False)
+    """What the prompt of its last run was estimated to be."""
 
     objects = MessageQuerySet.as_manager()
 
@@ -270,6 +272,28 @@ class RatedReply(Message):
         proxy = True
         verbose_name = _("rated reply")
         verbose_name_plural = _("feedback")
+
+
+class Spending(models.Model):
+    """What the replies that a person got on one day (UTC) took; it outlives the messages."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="holdfast_spending"
+    )
+    day = models.DateField(_("day"))
+    input_tokens = models.PositiveBigIntegerField(_("input tokens"), default=0)
+    output_tokens = models.PositiveBigIntegerField(_("output tokens"), default=0)
+    replies = models.PositiveIntegerField(_("replies"), default=0)
+
+    class Meta:
+        verbose_name = _("spending")
+        verbose_name_plural = _("spending")
+        constraints = [
+            models.UniqueConstraint(name="holdfast_spending_day", fields=["user", "day"])
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} on {self.day}"
 
 
 class Attachment(models.Model):

@@ -8,6 +8,7 @@ from django.db import connection
 from django.db.models import Field
 from django.utils import timezone
 
+from conversations import spending
 from conversations.models import Conversation, Message
 from conversations.sync import announce
 from streaming.outcome import Outcome, Spent, Usage
@@ -21,7 +22,8 @@ _OWNER = cast("Field[Any, Any]", Conversation._meta.get_field("owner"))
 # In plain SQL: a thousand readers that leave, or a worker that dies, end a thousand runs at once,
 # and building these statements anew would cost ten times what they do.
 _FIND = f"""
-    SELECT c.id, c.owner_id FROM {_MESSAGE} m JOIN {_CONVERSATION} c ON c.id = m.conversation_id
+    SELECT c.id, c.owner_id, m.input_tokens, m.output_tokens, m.asked_tokens, LENGTH(m.content)
+    FROM {_MESSAGE} m JOIN {_CONVERSATION} c ON c.id = m.conversation_id
     WHERE m.id = %s AND m.status = 'running'
 """
 _TOUCH = f"UPDATE {_CONVERSATION} SET updated_at = %s WHERE id = %s"
@@ -54,7 +56,17 @@ class MessageRecorder:
             announce(owner_id, ("run.ended", {**ids, **ending}))
             cursor.execute(_TOUCH, (_db("settled_at", now), _db("id", conversation_id)))
             cursor.execute(_SETTLE, [*_values(settlement, now), _db("id", run_id)])
-            return bool(cursor.rowcount)
+            if not cursor.rowcount:
+                return False
+        taken = spending.taken(
+            outcome,
+            settlement.parts,
+            before=Usage(found[2] or 0, found[3] or 0),
+            asked_tokens=found[4] or 0,
+            known_characters=found[5],
+        )
+        spending.add(owner_id, taken)
+        return True
 
     def load(self, run_id: UUID) -> Recorded | None:
         """Read a settled reply."""

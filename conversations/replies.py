@@ -21,16 +21,18 @@ from streaming import runner, runs, threads, workers
 from streaming.source import Source, SourceFailed
 
 
-async def start(user_id: Any, request: Start) -> Begun:
+async def start(user_id: Any, request: Start, *, address: str = "") -> Begun:
     """Start a run, or attach to the one that the same request started.
 
+    Args:
+        address: from where it is asked, see `addresses.py`.
     Raises:
         CallerError, NotNow: nothing was started.
     Cancellation:
         the start goes on: once its row is committed, its run has a producer, whatever became of
         the request.
     """
-    begun = await runs.hold(_refusal(_start(user_id, request)))
+    begun = await runs.hold(_refusal(_start(user_id, request, address)))
     if isinstance(begun, ReplyInProgress):
         # Here and not in the start's task, which knows nothing of the request's SCRIPT_NAME.
         begun.extra["events"] = events_path(begun.extra["run_id"])
@@ -47,12 +49,12 @@ async def _refusal(begin: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
         return error
 
 
-async def _start(user_id: Any, request: Start) -> Begun:
+async def _start(user_id: Any, request: Start, address: str) -> Begun:
     try:
         worker = await runs.ready()
     except runs.NotReady:
         raise StorageUnavailable from None
-    starter = Starter(user_id, worker.id, len(worker.runs), worker.draining)
+    starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, address)
     try:
         begun = await threads.write(starting.begin, starter, request)
     except (DatabaseError, InterfaceError) as error:

@@ -10,7 +10,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, Validati
 
 from streaming.transcript import is_storable
 
-CONTENT_CHARACTERS = 200_000
+CONTENT_CHARACTERS = 1_000_000
+"""What no setting raises: `STREAMING["MESSAGE_CHARACTERS"]` is the limit that people meet."""
 MOST_OF_A_MESSAGE = 10
 """Files."""
 

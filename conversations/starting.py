@@ -7,9 +7,10 @@ from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import attachments, prompting
+from conversations import attachments, prompting, rates, spending
 from conversations.exceptions import (
     BadCursorGiven,
     Draining,
@@ -18,6 +19,7 @@ from conversations.exceptions import (
     NotFound,
     ReplyInProgress,
     StorageUnavailable,
+    TokenBudget,
     TooManyRequests,
     TooManyRuns,
     UnknownModel,
@@ -30,7 +32,10 @@ from conversations.recorder import about, spent_on
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
 from conversations.titling import title_of
+from conversations.tokens import estimate_tokens
+from streaming import metrics
 from streaming.conf import conf
+from streaming.connections import exceeds_share
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
 from streaming.outcome import Spent
@@ -49,6 +54,8 @@ class Starter(NamedTuple):
     worker_id: UUID
     worker_runs: int
     draining: bool
+    address: str = ""
+    """From where; empty where nobody knows."""
 
 
 class Begun(NamedTuple):
@@ -93,6 +100,7 @@ def begin(starter: Starter, start: Start) -> Begun:
         live = _live_runs(starter)
         _refuse_second(conversation.id, live)
         model = _model(start, conversation)
+        _check_length(start)
         _check_limits(starter, len(live))
         question = _question(starter, start, conversation)
         reply = Message(
@@ -108,7 +116,9 @@ def begin(starter: Starter, start: Start) -> Begun:
         )
         reply.save(force_insert=True)
         _touch(starter, conversation, question, reply)
-        prompt = _prompt(conversation, model, _branch(question), continued=None)
+        branch = _branch(question)
+        prompt = _prompt(conversation, model, branch, continued=None)
+        _note_asked(reply, branch, prompt)
         return _run(starter, start, reply, prompt, stored=[])
 
 
@@ -164,16 +174,49 @@ def _model(start: Start, conversation: Conversation) -> Model:
     return offered.get(conversation.model) or next(iter(offered.values()))
 
 
+def _check_length(start: Send | Regenerate | Edit) -> None:
+    most = conf().message_characters
+    if most and isinstance(start, Send | Edit) and len(start.content) > most:
+        _hit("message_characters")
+        reason = gettext("is longer than %(max_length)s characters") % {"max_length": most}
+        raise InvalidField(f"content: {reason}", field="content")
+
+
 def _check_limits(starter: Starter, live: int) -> None:
     limits = conf()
+    most = limits.runs_per_worker
     if starter.draining:
         raise Draining
-    if limits.runs_per_worker and starter.worker_runs >= limits.runs_per_worker:
+    if most and starter.worker_runs >= most:
+        _hit("runs_per_worker")
         raise TooManyRuns(_("The server is busy; try again in a moment."))
     if limits.runs_per_user and live >= limits.runs_per_user:
+        _hit("runs_per_user")
         raise TooManyRuns
+    if exceeds_share(live, most, starter.worker_runs):
+        _hit("runs_per_user")
+        raise TooManyRuns
+    if limits.tokens_per_day and spending.spent_today(starter.user_id) >= limits.tokens_per_day:
+        _hit("tokens_per_day")
+        raise TokenBudget(retry_after_seconds=spending.seconds_to_midnight())
     if limits.starts_per_minute:
         _check_rate(starter, limits.starts_per_minute)
+    if limits.starts_per_minute_per_address and starter.address:
+        _check_address(starter.address, limits.starts_per_minute_per_address)
+
+
+def _check_address(address: str, most: int) -> None:
+    wait = rates.wait_for("starts", address, most_per_minute=most)
+    if wait:
+        _hit("starts_per_minute_per_address")
+        raise TooManyRequests(
+            _("Too many requests come from your network; try again in a moment."),
+            retry_after_seconds=wait,
+        )
+
+
+def _hit(limit: str) -> None:
+    metrics.limits_hit.labels(limit).inc()
 
 
 def _check_rate(starter: Starter, most: int) -> None:
@@ -188,6 +231,7 @@ def _check_rate(starter: Starter, most: int) -> None:
     recent = list(times)
     if len(recent) >= most:
         wait = (recent[-1] + minute - now).total_seconds()
+        _hit("starts_per_minute")
         raise TooManyRequests(retry_after_seconds=max(1, round(wait)))
 
 
@@ -293,6 +337,16 @@ def _prompt(
     return Unread(places, model.sees, build) if places else build()
 
 
+def _note_asked(reply: Message, branch: list[Message], prompt: Prompt | Unread) -> None:
+    """Keep what the prompt is estimated to be, for where the upstream does not say."""
+    if isinstance(prompt, Unread):
+        texts = [message.content for message in branch]  # its files are read later
+    else:
+        texts = [message.content for message in prompt.messages]
+    asked = sum(prompting.MESSAGE_TOKENS + estimate_tokens(text) for text in texts)
+    Message.objects.filter(id=reply.id).update(asked_tokens=min(asked, 2**31 - 1))
+
+
 def _run(
     starter: Starter,
     start: Start,
@@ -349,7 +403,9 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     )
     ids = {"conversation_id": reply.conversation_id, "run_id": reply.id}
     announce(starter.user_id, ("run.started", {**ids, "message_id": reply.parent_id}))
-    prompt = _prompt(reply.conversation, model, _branch(reply.parent), continued=reply)
+    branch = _branch(reply.parent)
+    prompt = _prompt(reply.conversation, model, branch, continued=reply)
+    _note_asked(reply, branch, prompt)
     begun = _run(starter, start, reply, prompt, stored=stored, spent=spent_on(reply))
     said = "" if model.continues else reply.content
     return begun._replace(after=after, provider=model.provider, said=said)

@@ -9,7 +9,9 @@ from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
 
+from conversations import replies
 from conversations.accounts import signed_in
+from conversations.addresses import address_of
 from conversations.conversing import owns_reply
 from conversations.errors import respond
 from conversations.exceptions import (
@@ -17,16 +19,34 @@ from conversations.exceptions import (
     ChatError,
     NotFound,
     NotSignedIn,
+    ServerFull,
     StorageUnavailable,
+    TooManyConnections,
 )
+from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
 from streaming import runs, workers
+from streaming.connections import NoRoom, Place
 from streaming.cursor import BadCursor, Cursor
 from streaming.responses import EventStreamResponse, TextStreamResponse
 from streaming.subscription import NoSuchRun, Subscription
 
 S = TypeVar("S")
+
+
+def take_place(user_id: Any) -> Place:
+    """Take a place among the open connections.
+
+    Raises:
+        TooManyConnections, ServerFull
+    """
+    try:
+        return workers.current().connections.take(str(user_id))
+    except NoRoom as error:
+        if error.limit == "connections_per_worker":
+            raise ServerFull from None
+        raise TooManyConnections from None
 
 
 async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
@@ -47,9 +67,16 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 
 
 async def _follow(request: HttpRequest, run_id: UUID, user_id: Any) -> HttpResponseBase:
-    subscription = await _contracted(runs.resume(request, run_id), run_id)
+    place = take_place(user_id)
+    try:
+        subscription = await _contracted(runs.resume(request, run_id), run_id)
+    except BaseException:
+        place.leave()
+        raise
     if subscription is None:
+        place.leave()
         return HttpResponse(status=204)
+    subscription.place = place
     subscription.reader_key = str(user_id)
     return stream(request, subscription) or EventStreamResponse(subscription)
 
@@ -78,7 +105,7 @@ async def _end(run_id: UUID) -> Cursor:
 
 def stream(request: HttpRequest, subscription: Subscription) -> HttpResponseBase | None:
     """Answer with a stream if the client accepts one by name; None where it wants JSON."""
-    accepted = request.headers.get("Accept", "")
+    accepted = _accepted(request)
     if "text/event-stream" in accepted:
         return EventStreamResponse(subscription)
     if "text/plain" in accepted:
@@ -86,14 +113,42 @@ def stream(request: HttpRequest, subscription: Subscription) -> HttpResponseBase
     return None
 
 
-async def answer_start(request: HttpRequest, begun: Begun) -> HttpResponseBase:
-    """Answer a start: with its subscription, or 202 and where to find it."""
+def _accepted(request: HttpRequest) -> str:
+    return request.headers.get("Accept", "")
+
+
+async def start_and_answer(request: HttpRequest, user: Any, start: Start) -> HttpResponseBase:
+    """Start, and answer with the subscription, or with 202 and where to find it.
+
+    Raises:
+        CallerError, NotNow: nothing was started.
+    """
+    wants_stream = any(kind in _accepted(request) for kind in ("text/event-stream", "text/plain"))
+    # Before the start: what has begun is not refused for want of room.
+    place = take_place(user.pk) if wants_stream else None
+    try:
+        begun = await replies.start(user.pk, start, address=address_of(request_scope(request)))
+        return await _answer_start(request, user, begun, place)
+    except BaseException:
+        if place is not None:
+            place.leave()
+        raise
+
+
+def request_scope(request: HttpRequest) -> Any:
+    """Return the ASGI scope of a request."""
+    return getattr(request, "scope", {})
+
+
+async def _answer_start(
+    request: HttpRequest, user: Any, begun: Begun, place: Place | None
+) -> HttpResponseBase:
     path = events_path(begun.run_id)
-    accepted = request.headers.get("Accept", "")
-    if "text/event-stream" in accepted or "text/plain" in accepted:
+    if place is not None:
         following = runs.follow(begun.run_id, begun.after)
         subscription = await _contracted(following, begun.run_id)
-        subscription.reader_key = str(request.auth.pk)  # type: ignore[attr-defined]
+        subscription.place = place
+        subscription.reader_key = str(user.pk)
         response = stream(request, subscription)
         assert response is not None
     else:

@@ -18,6 +18,7 @@ TARGET = ROOT / "THIRD_PARTY.md"
 SECTIONS = {
     "requirements.txt": "To run",
     "requirements-model.txt": "The offline model",
+    "requirements-observability.txt": "Traces and reports of errors, where wanted",
     "requirements-dev.txt": "To develop and test",
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+==[^\\]+?)\s*\\?$")

@@ -22,6 +22,20 @@ class StreamingSettings:
     """Runs that one process may produce at a time."""
     starts_per_minute: int = 60
     """Starts of one owner in any minute."""
+    starts_per_minute_per_address: int = 600
+    """Starts from one address in any minute, as this process counts them."""
+    trusted_proxies: int = 0
+    """How many proxies in a row add to `X-Forwarded-For`; with 0 that header is not believed."""
+    tokens_per_day: int = 10_000_000
+    """Tokens that one owner may spend in a day (UTC), read and written."""
+    connections_per_user: int = 200
+    """Streams and sockets that one person may hold open with this process."""
+    connections_per_worker: int = 10_000
+    """Streams and sockets that one process holds open; nobody may have more than is still free."""
+    message_characters: int = 200_000
+    """Longest question."""
+    frame_characters: int = 1_048_576
+    """Longest message of a client over a WebSocket; beyond it the socket is closed."""
     on_disconnect: Literal["continue", "stop"] = "continue"
     """What becomes of a run whose last reader left."""
     disconnect_grace_seconds: float = 10.0

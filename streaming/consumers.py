@@ -16,9 +16,10 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import get_language, gettext, override
 
-from streaming import frames, workers
+from streaming import frames, metrics, workers
 from streaming.asgi import reactor
 from streaming.conf import conf
+from streaming.connections import NoRoom, Place
 from streaming.cursor import BadCursor, Cursor
 from streaming.detached import spawn
 from streaming.events import Ended
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 NOT_SIGNED_IN = 4401
 IDLE = 4408
 TOO_LARGE = 4413
+TOO_MANY = 4429
 RESTARTING = 1012
 RESTARTING_DAPHNE = 4012
 
@@ -42,12 +44,16 @@ _WAITING_MESSAGES = 200
 class RunConsumer(AsyncWebsocketConsumer):
     """Base of a socket that follows runs. Subclasses say who may, and carry out commands."""
 
-    frame_characters = 1_048_576
-    """Longest message of a client."""
+    frame_characters: int | None = None
+    """Longest message of a client; None means `FRAME_CHARACTERS`."""
 
     async def authenticate(self) -> bool:
         """Say whether the socket may live; asked at the start and every `CONNECTION_SECONDS`."""
         raise NotImplementedError
+
+    def owner_key(self) -> str:
+        """Say whose connection it is, once `authenticate` has said yes; empty where nobody's."""
+        return ""
 
     async def may_follow(self, run_id: UUID) -> bool:
         """Say whether this person may read a run."""
@@ -70,6 +76,7 @@ class RunConsumer(AsyncWebsocketConsumer):
         self._check_at = float("inf")
         self._turn = 0
         self._over = False
+        self._place: Place | None = None
         worker = workers.current()
         worker.sockets.add(self._news.set)
         try:
@@ -81,6 +88,8 @@ class RunConsumer(AsyncWebsocketConsumer):
                 task.cancel()
             for subscription in self._subscriptions.values():
                 subscription.close()
+            if self._place is not None:
+                self._place.leave()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """Call the handler, without Channels' hop into the process-wide thread for each message.
@@ -98,6 +107,11 @@ class RunConsumer(AsyncWebsocketConsumer):
         refusal = await self._refusal()
         if refusal is not None:
             await self.close(refusal)
+            return
+        try:
+            self._place = workers.current().connections.take(self.owner_key())
+        except NoRoom as error:
+            await self.close(TOO_MANY, error.limit)
             return
         self._tasks = [
             spawn(self._run_commands(), name="socket commands"),
@@ -131,7 +145,9 @@ class RunConsumer(AsyncWebsocketConsumer):
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Queue what the client says."""
         self._heard_at = time.monotonic()
-        if len(text_data or bytes_data or "") > self.frame_characters:
+        most = conf().frame_characters if self.frame_characters is None else self.frame_characters
+        if most and len(text_data or bytes_data or "") > most:
+            metrics.limits_hit.labels("frame_characters").inc()
             await self.close(TOO_LARGE)
             return
         try:
@@ -178,6 +194,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             NoSuchRun, BadCursor
         """
         subscription = await subscribe(workers.current(), run_id, after, notify=self._news.set)
+        subscription.carried_by("socket")
         await self.unfollow(run_id)
         self._subscriptions[run_id] = subscription
         self._news.set()

@@ -15,7 +15,7 @@ from django.utils.http import content_disposition_header, http_date
 from streaming import sse
 from streaming.events import Delta
 from streaming.ranges import Span, Unsatisfiable, may_resume, parse_range
-from streaming.subscription import Subscription, depart
+from streaming.subscription import Subscription, Transport, depart
 
 _PIECE_BYTES = 128 * 1024
 
@@ -28,11 +28,14 @@ _HEADERS = {
 class _SubscriptionResponse(StreamingHttpResponse):
     """Frames made of a subscription, which it closes."""
 
+    transport: Transport
+
     def __init__(
         self, subscription: Subscription, frames: AsyncGenerator[bytes], **kwargs: Any
     ) -> None:
         kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
         super().__init__(frames, **kwargs)
+        subscription.carried_by(self.transport)
         # Called by `close()`, which our handler never leaves out, even where the generator was
         # never begun.
         self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
@@ -48,6 +51,8 @@ class _SubscriptionResponse(StreamingHttpResponse):
 class EventStreamResponse(_SubscriptionResponse):
     """A subscription as Server-Sent Events."""
 
+    transport = "sse"
+
     def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
         kwargs["content_type"] = "text/event-stream; charset=utf-8"
         super().__init__(subscription, _event_frames(subscription), **kwargs)
@@ -55,6 +60,8 @@ class EventStreamResponse(_SubscriptionResponse):
 
 class TextStreamResponse(_SubscriptionResponse):
     """A subscription as bare text, for `curl -N`."""
+
+    transport = "text"
 
     def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
         kwargs["content_type"] = "text/plain; charset=utf-8"

@@ -4,14 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
-from streaming import threads
+from streaming import metrics, threads
 from streaming.conf import conf
+from streaming.connections import Place
 from streaming.cursor import START, Cursor
 from streaming.events import Delta, Ended, Event, Ping, Started, State
 from streaming.feed import Feed
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _REOPEN_SECONDS = 0.5
+
+
+Transport = Literal["sse", "text", "socket"]
 
 
 class NoSuchRun(LookupError):
@@ -67,6 +71,10 @@ class Subscription:
         """Whether `ended` was given, or the close was planned: then leaving is no departure."""
         self.reader_key = ""
         """Who reads, where a project says so: what a person holds open can be closed together."""
+        self.place: Place | None = None
+        """Its place among the connections, where it is one by itself; given back by `close`."""
+        self.transport: Transport | None = None
+        """How it reaches its reader, see `carried_by`."""
         feed.attach(self)
         worker.subscriptions.add(self)
 
@@ -89,6 +97,11 @@ class Subscription:
     def closing(self) -> bool:
         """Whether a planned close was asked for."""
         return self._closing
+
+    def carried_by(self, transport: Transport) -> None:
+        """Say, before anything is taken, how this goes to its reader; readers are counted so."""
+        self.transport = transport
+        metrics.subscriptions.labels(transport, "no" if self.cursor == START else "yes").inc()
 
     def wake(self) -> None:
         """Look again: the feed has news, or time has come for a ping."""
@@ -127,6 +140,8 @@ class Subscription:
         self._closed = True
         self._feed.detach(self, returns=self._returns)
         self.worker.subscriptions.discard(self)
+        if self.place is not None:
+            self.place.leave()
         if self._timer is not None:
             self._timer.cancel()
 

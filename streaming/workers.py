@@ -11,6 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from streaming import takeover, threads
 from streaming.clocks import Clocks
 from streaming.conf import conf
+from streaming.connections import Connections
 from streaming.detached import repeat, spawn
 from streaming.feed import Feed
 from streaming.follower import Follower
@@ -56,6 +57,7 @@ class LocalWorker:
         self.draining = False
         self.closing = False
         """Whether readers are sent away: a server may listen a little longer than it drains."""
+        self.connections = Connections()
         self.sockets: set[Callable[[], None]] = set()
         """What wakes the open sockets, whether or not they read a run."""
         self.registered = asyncio.Event()

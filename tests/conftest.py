@@ -46,6 +46,8 @@ def set_streaming(settings: Settings, tmp_path: Path) -> SetStreaming:
         "RECORDER": "conversations.recorder.MessageRecorder",
         "RUN_DIRECTORY": str(tmp_path / "workers"),
         "STARTS_PER_MINUTE": 0,
+        "STARTS_PER_MINUTE_PER_ADDRESS": 0,
+        "TOKENS_PER_DAY": 0,
         "POLL_INTERVAL_MS": 20,
         "LEASE_SECONDS": 15,
     }

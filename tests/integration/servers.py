@@ -113,6 +113,7 @@ class Server:
             "STREAMING_RUNS_PER_USER": "0",
             "STREAMING_RUNS_PER_WORKER": "0",
             "STREAMING_STARTS_PER_MINUTE": "0",
+            "STREAMING_TOKENS_PER_DAY": "0",
             "STREAMING_DRAIN_SECONDS": "1",
         }
         return inherited | ours | self.env

@@ -161,6 +161,17 @@ test("sockets that do not open while requests are answered are blocked", async (
   assert.equal(seen.states.at(-1), "open");
 });
 
+test("where there is no room for another socket its replies come otherwise, and it is tried seldom", async () => {
+  const { far, clock, socket } = opened({ mood: 4429, probe: async () => {} });
+  far.hear = () => {};
+  const waiting = assert.rejects(socket.follow(opening("r")), TypeError);
+  await clock.until(() => socket.state === "blocked");
+  await waiting;
+  const made = far.made.length;
+  await clock.advance(50_000);
+  assert.equal(far.made.length, made);
+});
+
 test("a server that is away is waited for, and blocks nothing", async () => {
   const { far, clock, socket } = opened({
     mood: "refuse",
