@@ -105,7 +105,8 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.title or str(self.id)
+        # No title: staff may see the name of a row without being allowed to read what is in it.
+        return str(self.id)
 
     def get_absolute_url(self) -> str:
         """Return the page of the conversation."""
@@ -242,7 +243,7 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.role}: {self.content[:60]}"
+        return f"{self.role} {self.id}"
 
     def stored_parts(self) -> list[StoredPart]:
         """Return the parts as the journal knows them; files are none of them."""

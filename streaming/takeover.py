@@ -5,11 +5,12 @@ import os
 import socket
 from collections.abc import Collection
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from streaming.models import Run, Worker
@@ -20,6 +21,16 @@ from streaming.statements import Fenced
 logger = logging.getLogger(__name__)
 
 _UNHELD_AFTER = timedelta(seconds=5)
+
+# One statement: the beat, and whether somebody wants to know more.
+_BEAT = """
+    UPDATE {table} SET beat = beat + 1 WHERE id = %s AND alive
+    RETURNING watched_until > {now}
+"""
+_NOW = {
+    "postgresql": "statement_timestamp()",
+    "sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')",
+}
 
 
 class Seen(NamedTuple):
@@ -32,18 +43,35 @@ class Seen(NamedTuple):
 def register(worker_id: UUID) -> None:
     """Enter this process among the workers; a repeat after an unknown commit is harmless."""
     Worker.objects.get_or_create(
-        id=worker_id, defaults={"host": socket.gethostname()[:255], "pid": os.getpid()}
+        id=worker_id,
+        defaults={
+            "host": socket.gethostname()[:255],
+            "pid": os.getpid(),
+            "version": str(getattr(settings, "PRODUCT_VERSION", ""))[:40],
+        },
     )
 
 
-def raise_beat(worker_id: UUID) -> None:
+def raise_beat(worker_id: UUID) -> bool:
     """Show that this worker lives.
 
+    Returns:
+        Whether somebody looks at live runs, and wants a report.
     Raises:
         Fenced: the others have declared it dead.
     """
-    if not Worker.objects.filter(id=worker_id, alive=True).update(beat=F("beat") + 1):
+    sql = _BEAT.format(table=Worker._meta.db_table, now=_NOW[connection.vendor])
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (Worker._meta.pk.get_db_prep_value(worker_id, connection),))
+        row = cursor.fetchone()
+    if row is None:
         raise Fenced
+    return bool(row[0])
+
+
+def write_report(worker_id: UUID, report: dict[str, Any]) -> None:
+    """Tell operators what this worker's runs and readers do."""
+    Worker.objects.filter(id=worker_id).update(report=report)
 
 
 def note_draining(worker_id: UUID) -> None:

@@ -32,6 +32,11 @@ class Watch:
         """Time between two polls."""
         return min(conf().lease_seconds / POLLS_PER_LEASE, 1.0)
 
+    def silent_seconds(self, worker_id: UUID, beat: int) -> float | None:
+        """Return for how long a worker has had this beat; None where no poll saw it yet."""
+        count = self._counts.get(Seen(worker_id, beat))
+        return None if count is None else (count - 1) * self.pause_seconds
+
     async def look(self, own_id: UUID) -> None:
         """Poll once; settle whatever nobody alive owns.
 

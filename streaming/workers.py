@@ -19,6 +19,7 @@ from streaming.gathering import Gatherer
 from streaming.journal import Journal
 from streaming.lockfile import LockFile
 from streaming.outcome import interrupted
+from streaming.reports import report
 from streaming.runner import LiveRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
@@ -65,6 +66,7 @@ class LocalWorker:
         """Whether a registration was begun: cancelled half-way, its row comes all the same."""
         self._lock: LockFile | None = None
         self._watch = Watch()
+        self._reported = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None
 
@@ -126,9 +128,19 @@ class LocalWorker:
         worker_id = self.id
         if self.registered.is_set():
             try:
-                await threads.write_beat(takeover.raise_beat, worker_id)
+                watched = await threads.write_beat(takeover.raise_beat, worker_id)
             except Fenced:
                 self._fenced(worker_id)
+                return
+            if watched or self._reported:
+                # The last one is empty: what is old is not shown as if it were news.
+                self._reported = watched
+                given = report(self) if watched else {}
+                await threads.write_beat(takeover.write_report, worker_id, given)
+
+    def silent_seconds(self, worker_id: UUID, beat: int) -> float | None:
+        """Return for how long another worker was seen with this beat; None where it was not."""
+        return self._watch.silent_seconds(worker_id, beat)
 
     async def _look(self) -> None:
         if self.registered.is_set():

@@ -15,10 +15,16 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
 from conversations.admin.filters import REPLY_FILTERS
 from conversations.admin.forms import outcome_badge, save_changed
-from conversations.admin.search import matching
+from conversations.admin.reading import may_read, note_reading
+from conversations.admin.search import matching, naming
 from conversations.admin.transcript import Totals, transcript
 from conversations.models import Conversation, Message, Person
 from conversations.sync import announce
+
+_METADATA = [
+    (None, {"fields": ["owner", ("model", "pinned", "archived")]}),
+    (_("Settings and dates"), {"fields": ["settings", "id", "created_at", "updated_at"]}),
+]
 
 
 class ConversationList(ChangeList):
@@ -61,7 +67,6 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Titles and settings can be changed; what was said, and what it cost, only read."""
 
     list_display = ["name", "owner", "last_reply", "model", "messages", "tokens", "updated_at"]
-    list_display_links = ["name"]
     list_filter = [*REPLY_FILTERS, "updated_at", "pinned", "archived"]
     list_per_page = 50
     list_max_show_all = 100
@@ -71,7 +76,8 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     date_hierarchy = "updated_at"
     search_fields = ["title"]
     search_help_text = _(
-        "Words of a title, a message or an owner's name; or the id of any of them."
+        "Words of a title, a message or an owner's name; or the id of any of them. "
+        "Texts are searched only for those who may read them."
     )
     raw_id_fields = ["owner"]
     readonly_fields = ["id", "created_at", "updated_at"]
@@ -131,13 +137,33 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, queryset: "QuerySet[Any]", search_term: str
     ) -> tuple["QuerySet[Any]", bool]:
         term = search_term.strip()
-        return (queryset.filter(matching(term)) if term else queryset), False
+        find = matching if may_read(request) else naming
+        return (queryset.filter(find(term)) if term else queryset), False
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        """Name a conversation by its id where what is in it may not be read: a title tells that."""
+        return self.list_display if may_read(request) else ["id", *self.list_display[1:]]
+
+    def get_list_display_links(self, request: HttpRequest, list_display: Any) -> Any:
+        """Lead from the first column to the conversation."""
+        return list_display[:1]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what people wrote where it may not be read."""
+        return self.fieldsets if may_read(request) else _METADATA
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         if context["original"] is not None:
-            context["transcript"] = transcript(context["original"], request.GET.get("page"))
+            conversation, readable = context["original"], may_read(request)
+            if readable:
+                note_reading(
+                    request, Conversation, gettext("Read the messages."), object_id=conversation.pk
+                )
+            context["transcript"] = transcript(
+                conversation, request.GET.get("page"), readable=readable
+            )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(
@@ -157,4 +183,4 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         discard_conversations(list(queryset.values_list("pk", flat=True)))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Doomed:
-        return doomed_conversations(objs)
+        return doomed_conversations(objs, readable=may_read(request))

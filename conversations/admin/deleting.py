@@ -40,12 +40,13 @@ def delete_users(queryset: "QuerySet[Any]") -> None:
             get_user_model()._default_manager.filter(pk__in=batch).delete()
 
 
-def doomed_conversations(chosen: Iterable[Conversation]) -> Doomed:
+def doomed_conversations(chosen: Iterable[Conversation], *, readable: bool) -> Doomed:
     """Count what goes; Django's own way would load every message to name it."""
     rows = list(chosen)
     messages = Message.objects.filter(conversation_id__in=[row.pk for row in rows]).count()
     counts = {gettext("conversations"): len(rows), gettext("messages"): messages}
-    return Doomed(_names(rows), counts, set(), [])
+    names = [(row.title if readable else "") or str(row) for row in rows]
+    return Doomed(_names(names), counts, set(), [])
 
 
 def doomed_users(chosen: Iterable[Any]) -> Doomed:

@@ -18,8 +18,19 @@ def matching(term: str) -> Q:
         return _with_id(UUID(term))
     except ValueError:
         pass
-    named = Q(**{f"owner__{get_user_model().USERNAME_FIELD}__icontains": term})
-    return Q(title__icontains=term) | named | Q(id__in=_said(term))
+    return Q(title__icontains=term) | _owned_by(term) | Q(id__in=_said(term))
+
+
+def naming(term: str) -> Q:
+    """Name conversations by owner or id: for those who may not read what is in them."""
+    try:
+        return _with_id(UUID(term))
+    except ValueError:
+        return _owned_by(term)
+
+
+def _owned_by(term: str) -> Q:
+    return Q(**{f"owner__{get_user_model().USERNAME_FIELD}__icontains": term})
 
 
 def _with_id(one: UUID) -> Q:

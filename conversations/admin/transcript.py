@@ -66,10 +66,17 @@ class Transcript(NamedTuple):
     pages: list[Any]
     entries: list[Entry]
     in_flight: bool
+    readable: bool
 
 
-def transcript(conversation: Conversation, page_number: str | None) -> Transcript:
-    """Read one page of a conversation, and of the rest only what its order needs."""
+def transcript(
+    conversation: Conversation, page_number: str | None, *, readable: bool
+) -> Transcript:
+    """Read one page of a conversation, and of the rest only what its order needs.
+
+    Args:
+        readable: whether texts and files are shown; without it, who, when and how it ended.
+    """
     rows = list(
         conversation.messages.values_list(
             "id", "parent_id", "status", "input_tokens", "output_tokens"
@@ -81,7 +88,10 @@ def transcript(conversation: Conversation, page_number: str | None) -> Transcrip
     paginator = Paginator(in_order(parents, conversation.head_id), PER_PAGE)
     page = paginator.get_page(page_number)
     pages = list(paginator.get_elided_page_range(page.number)) if paginator.num_pages > 1 else []
-    return Transcript(totals, page, pages, _entries(page, running), bool(running))
+    entries = _entries(page, running if readable else set())
+    if not readable:
+        entries = [_closed(entry) for entry in entries]
+    return Transcript(totals, page, pages, entries, bool(running), readable)
 
 
 def in_order(parents: Mapping[UUID, UUID | None], head: UUID | None) -> list[Place]:
@@ -133,6 +143,12 @@ def _entries(page: "Page[Place]", running: set[UUID]) -> list[Entry]:
         outcome = outcome_badge(message.status, message.reason)
         entries.append(Entry(place, shape, message.provider, outcome, texts, files))
     return entries
+
+
+def _closed(entry: Entry) -> Entry:
+    """Keep of a message what is no text of anybody."""
+    message = {**entry.message, "content": "", "parts": [], "comment": ""}
+    return entry._replace(message=message, texts=[], files=[])
 
 
 def _folded(kind: str, text: str) -> Text:
