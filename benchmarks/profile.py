@@ -32,7 +32,7 @@ STAGES = {
     "/concurrent/": "journal, publish, wake",
     "/asyncio/": "journal, publish, wake",
     "/streaming/subscription.py": "subscription and its frames",
-    "/streaming/responses.py": "subscription and its frames",
+    "/streaming/responses/": "subscription and its frames",
     "/streaming/sse.py": "subscription and its frames",
     "/streaming/": "handler",
     "/django/": "handler",

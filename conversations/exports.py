@@ -3,13 +3,13 @@
 Each piece is one read of its own, so that a download of minutes holds no transaction.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import msgspec
 from django.contrib.auth import get_user_model
-from django.db.models import Q, QuerySet
 
 from conversations import documents, tables
 from conversations.branches import branch_to
@@ -17,7 +17,8 @@ from conversations.conversing import user_shape
 from conversations.exceptions import NotFound
 from conversations.models import Attachment, Conversation, Message, Prompt, Share
 from conversations.shapes import attachment_shape, conversation_shape, message_shape
-from streaming import threads
+from streaming import responses, threads
+from streaming.responses import pages
 from streaming.statements import stored_parts
 
 CONVERSATION_FORMAT = "holdfast.conversation"
@@ -55,11 +56,9 @@ async def as_json(conversation_id: UUID) -> AsyncIterator[bytes]:
     yield b"}\n"
 
 
-async def as_csv(conversation_id: UUID) -> AsyncIterator[bytes]:
+def as_csv(conversation_id: UUID) -> AsyncIterator[bytes]:
     """Write a table of a conversation's messages."""
-    yield (tables.BYTE_ORDER_MARK + tables.line(tables.COLUMNS)).encode()
-    async for piece in _rows(conversation_id):
-        yield piece
+    return responses.as_csv(_rows(conversation_id), columns=tables.COLUMNS)
 
 
 async def as_markdown(conversation_id: UUID, words: Mapping[str, str]) -> AsyncIterator[bytes]:
@@ -79,12 +78,9 @@ async def all_as_jsonl(user_id: Any) -> AsyncIterator[bytes]:
             yield piece
 
 
-async def all_as_csv(user_id: Any) -> AsyncIterator[bytes]:
+def all_as_csv(user_id: Any) -> AsyncIterator[bytes]:
     """Write a table of every message of a person."""
-    yield (tables.BYTE_ORDER_MARK + tables.line(tables.COLUMNS)).encode()
-    async for conversation_id in _ids(user_id):
-        async for piece in _rows(conversation_id):
-            yield piece
+    return responses.as_csv(_all_rows(user_id), columns=tables.COLUMNS)
 
 
 async def account(user_id: Any) -> AsyncIterator[bytes]:
@@ -114,57 +110,40 @@ async def _array(items: AsyncIterator[Any]) -> AsyncIterator[bytes]:
     yield b"]" if separator == b"," else b"[]"
 
 
-async def _rows(conversation_id: UUID) -> AsyncIterator[bytes]:
+async def _all_rows(user_id: Any) -> AsyncIterator[dict[str, Any]]:
+    async for conversation_id in _ids(user_id):
+        async for row in _rows(conversation_id):
+            yield row
+
+
+async def _rows(conversation_id: UUID) -> AsyncIterator[dict[str, Any]]:
     conversation = await threads.read(_conversation, conversation_id)
     if conversation is None:
         return
     async for message in _tree(conversation_id):
-        yield tables.row(conversation, message).encode()
+        yield tables.row(conversation, message)
 
 
 async def _ids(user_id: Any) -> AsyncIterator[UUID]:
     """Give the ids of a person's conversations; those that are made meanwhile may come, too."""
-    mine = Conversation.objects.of(user_id).order_by("id").values_list("id", flat=True)
-    async for one in _paged(lambda last: mine.filter(id__gt=last) if last else mine):
-        yield one
+    async for page in pages(Conversation.objects.of(user_id).values("id"), by=["id"], rows=_BATCH):
+        for one in page:
+            yield one["id"]
 
 
 async def _shares(user_id: Any) -> AsyncIterator[dict[str, Any]]:
-    mine = Share.objects.filter(conversation__owner_id=user_id).order_by("pk")
-    ids = mine.values_list("pk", flat=True)
-    async for one in _paged(lambda last: ids.filter(pk__gt=last) if last else ids):
-        found: Any = await threads.read(mine.filter(pk=one).values().first)
-        if found is not None:
-            yield found
-
-
-async def _paged(after: Callable[[Any], "QuerySet[Any, Any]"]) -> AsyncIterator[Any]:
-    last = None
-    while True:
-        page: list[Any] = await threads.read(list, after(last)[:_BATCH])
-        for last in page:
-            yield last
-        if len(page) < _BATCH:
-            return
+    mine = Share.objects.filter(conversation__owner_id=user_id).values()
+    async for page in pages(mine, by=["conversation_id"], rows=1):  # each holds a conversation
+        yield page[0]
 
 
 async def _tree(conversation_id: UUID) -> AsyncIterator[dict[str, Any]]:
     """Give every message in the order of their creation."""
-    last: dict[str, Any] | None = None
-    while True:
-        page = await threads.read(_after, conversation_id, last)
-        for last in page:
-            yield last
-        if len(page) < _BATCH:
-            return
-
-
-def _after(conversation_id: UUID, last: dict[str, Any] | None) -> list[dict[str, Any]]:
-    rows = Message.objects.filter(conversation_id=conversation_id).order_by("created_at", "id")
-    if last is not None:
-        same = Q(created_at=last["created_at"], id__gt=last["id"])
-        rows = rows.filter(Q(created_at__gt=last["created_at"]) | same)
-    return _exported(conversation_id, rows[:_BATCH])
+    mine = Message.objects.filter(conversation_id=conversation_id)
+    read = partial(_exported, conversation_id)
+    async for page in pages(mine, by=["created_at", "id"], rows=_BATCH, read=read):
+        for message in page:
+            yield message
 
 
 def _these(conversation_id: UUID, ids: list[UUID]) -> list[dict[str, Any]]:

@@ -5,13 +5,14 @@ from typing import Literal
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext
 from ninja import Router
 
 from conversations import conf, exports
-from conversations.filenames import disposition, file_name
+from conversations.filenames import file_name
+from streaming.responses import WrittenFileResponse
 
 router = Router()
 
@@ -23,23 +24,16 @@ _TYPES = {
 }
 
 
-class Download(StreamingHttpResponse):
-    """A file that is written while it is sent."""
-
-    def __init__(self, pieces: AsyncIterator[bytes], *, title: str, extension: str) -> None:
-        name = file_name(title, extension, default=conf.product_name().lower())
-        headers = {
-            "Content-Disposition": disposition(name),
-            "Cache-Control": "no-store",
-            "X-Accel-Buffering": "no",
-        }
-        super().__init__(pieces, content_type=_TYPES[extension], headers=headers)
+def download(pieces: AsyncIterator[bytes], *, title: str, extension: str) -> WrittenFileResponse:
+    """Answer with a file that is written while it is sent."""
+    name = file_name(title, extension, default=conf.product_name().lower())
+    return WrittenFileResponse(pieces, name=name, content_type=_TYPES[extension])
 
 
 @router.get("/conversations/{uuid:conversation_id}/export")
 async def export_conversation(
     request: HttpRequest, conversation_id: UUID, format: Literal["md", "json", "csv"] = "json"
-) -> Download:
+) -> WrittenFileResponse:
     """Download a conversation: the visible branch as Markdown, or the whole tree."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
     title = await sync_to_async(exports.title_of_mine)(user_id, conversation_id)
@@ -50,22 +44,24 @@ async def export_conversation(
             pieces = exports.as_csv(conversation_id)
         case _:
             pieces = exports.as_json(conversation_id)
-    return Download(pieces, title=title, extension=format)
+    return download(pieces, title=title, extension=format)
 
 
 @router.get("/export")
-async def export_all(request: HttpRequest, format: Literal["jsonl", "csv"] = "jsonl") -> Download:
+async def export_all(
+    request: HttpRequest, format: Literal["jsonl", "csv"] = "jsonl"
+) -> WrittenFileResponse:
     """Download every conversation."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
     write = exports.all_as_csv if format == "csv" else exports.all_as_jsonl
-    return Download(write(user_id), title=_dated(gettext("conversations")), extension=format)
+    return download(write(user_id), title=_dated(gettext("conversations")), extension=format)
 
 
 @router.get("/account/export")
-async def export_account(request: HttpRequest) -> Download:
+async def export_account(request: HttpRequest) -> WrittenFileResponse:
     """Download everything that is kept of this person."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    return Download(exports.account(user_id), title=_dated(gettext("account")), extension="json")
+    return download(exports.account(user_id), title=_dated(gettext("account")), extension="json")
 
 
 def _dated(what: str) -> str:

@@ -1,8 +1,6 @@
 """Names of files that people download. Pure."""
 
 import re
-import unicodedata
-from urllib.parse import quote
 
 _CHARACTERS = 80
 _FORBIDDEN = re.compile(r'[\x00-\x1f\x7f-\x9f<>:"/\\|?*\u200e\u200f\u202a-\u202e\u2066-\u2069]+')
@@ -15,19 +13,3 @@ def file_name(title: str, extension: str, *, default: str) -> str:
     if not stem or _RESERVED.match(stem):
         stem = f"{default} {stem}".strip()
     return f"{stem}.{extension}"
-
-
-def disposition(name: str, *, kind: str = "attachment") -> str:
-    """Write a Content-Disposition.
-
-    Source: RFC 6266, section 4.3 and appendix D: `filename` for those who know ASCII only, and
-        `filename*` for all others.
-    """
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
-    plain = plain.replace("\\", "_").replace('"', "_").strip()
-    if plain.startswith("."):
-        plain = f"download{plain}"
-    written = f'{kind}; filename="{plain}"'
-    if plain != name:
-        written += f"; filename*=UTF-8''{quote(name, safe='')}"
-    return written

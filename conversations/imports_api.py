@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 import msgspec
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Router
@@ -18,6 +18,7 @@ from conversations.accounts import signed_in_with_file
 from conversations.exceptions import ChatError, StorageUnavailable, UnsupportedType
 from conversations.form_files import one_file
 from conversations.imports.taking import Import
+from streaming.responses import LinesStreamResponse
 
 router = Router()
 logger = logging.getLogger(__name__)
@@ -60,11 +61,7 @@ async def import_conversations(request: HttpRequest) -> HttpResponseBase:
     except BaseException:  # whatever it was, nobody else closes the file
         file.close()
         raise
-    response = StreamingHttpResponse(
-        _lines(taken), content_type=_LINES, headers={"X-Accel-Buffering": "no"}
-    )
-    response._resource_closers.append(file.close)  # type: ignore[attr-defined]
-    return response
+    return LinesStreamResponse(_progress(taken), closing=[file.close])
 
 
 def _file_of(request: HttpRequest) -> BinaryIO:
@@ -78,13 +75,13 @@ def _file_of(request: HttpRequest) -> BinaryIO:
     return cast(BinaryIO, file)
 
 
-async def _lines(taken: Import) -> AsyncIterator[bytes]:
-    """Write progress and report, each in a line; a failure is the last one."""
+async def _progress(taken: Import) -> AsyncIterator[dict[str, Any]]:
+    """Give progress, and then the report; a failure is the last line."""
     try:
         async for said in taken.run():
-            yield msgspec.json.encode(said) + b"\n"
+            yield said
     except ChatError as error:
-        yield msgspec.json.encode(error.body()) + b"\n"
+        yield error.body()
     except (DatabaseError, InterfaceError) as error:
         logger.warning("An import found storage unavailable: %s", type(error).__name__)
-        yield msgspec.json.encode(StorageUnavailable().body()) + b"\n"
+        yield StorageUnavailable().body()

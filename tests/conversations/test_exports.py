@@ -13,9 +13,10 @@ from pytest_django import Settings
 
 from conversations.documents import closed
 from conversations.exports import as_json
-from conversations.filenames import disposition, file_name
+from conversations.filenames import file_name
 from conversations.models import Conversation, Message, Prompt, new_id
 from streaming import threads
+from streaming.responses import disposition
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, messages, script, send
 from tests.conversations.files import attached

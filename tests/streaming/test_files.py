@@ -1,14 +1,16 @@
 """Files as responses: whole, in part, not at all; closed whatever becomes of the client."""
 
+import os
 from datetime import UTC, datetime
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.http.response import HttpResponseBase
 from django.test import AsyncRequestFactory
 
-from streaming.responses import Download, serve_file
+from streaming.responses import Download, disposition, file_in, serve_file
 
 CONTENT = bytes(range(256)) * 4096  # a megabyte
 MODIFIED = "Sun, 06 Nov 1994 08:49:37 GMT"
@@ -71,7 +73,8 @@ async def test_a_file_is_served_whole_with_what_a_client_needs_to_come_back(shel
     assert response["Last-Modified"] == MODIFIED
     assert response["Cache-Control"] == "private"
     name = "quay%20%221%22%20%C3%A9.mp4"
-    assert response["Content-Disposition"] == f"attachment; filename*=utf-8''{name}"
+    plain = 'attachment; filename="quay _1_ e.mp4"'
+    assert response["Content-Disposition"] == f"{plain}; filename*=UTF-8''{name}"
     assert await read(response) == CONTENT
 
 
@@ -138,3 +141,70 @@ async def test_a_file_that_was_cut_meanwhile_ends_the_stream(shelf: Shelf) -> No
     response = await get(shelf)
     shelf.opened[0].truncate(1000)
     assert await read(response) == CONTENT[:1000]
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    inside = tmp_path / "films"
+    (inside / "deep").mkdir(parents=True)
+    (inside / "quay é.mp4").write_bytes(CONTENT)
+    (inside / "deep" / "page.html").write_text("<script>")
+    (inside / "drawing.svg").write_text("<svg/>")
+    (tmp_path / "secret").write_text("secret")
+    (tmp_path / "films-of-others").mkdir()
+    (tmp_path / "films-of-others" / "one").write_text("theirs")
+    (inside / "link").symlink_to(tmp_path / "secret")
+    (inside / "within").symlink_to(inside / "drawing.svg")
+    os.mkfifo(inside / "pipe")
+    return inside
+
+
+async def test_a_film_is_served_by_the_name_that_a_client_gives(directory: Path) -> None:
+    found = file_in(directory, "quay é.mp4", inline=True)
+    request = AsyncRequestFactory().get("/", headers={"range": "bytes=10-19"})
+    response: Any = await serve_file(request, found)
+    assert (response.status_code, response["Content-Type"]) == (206, "video/mp4")
+    assert response["Content-Disposition"].startswith("inline; ")
+    assert await read(response) == CONTENT[10:20]
+    assert file_in(directory, "deep/page.html").size == 8
+    assert file_in(directory, "within").size == 6
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../secret", "deep/../../secret", "/etc/passwd", "link", "pipe", "deep", ".", "", "no"),
+        *("..", "..\\secret", "quay é.mp4\0", "../films-of-others/one", "\ud800"),
+    ],
+)
+def test_no_name_leads_out_of_its_directory(directory: Path, name: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        file_in(directory, name)
+
+
+def test_what_could_run_as_a_page_is_saved(directory: Path) -> None:
+    for name in ("deep/page.html", "drawing.svg"):
+        assert not file_in(directory, name, inline=True).inline
+
+
+def test_a_file_that_was_replaced_meanwhile_is_not_opened(directory: Path) -> None:
+    found = file_in(directory, "quay é.mp4")
+    (directory / "quay é.mp4").rename(directory / "old.mp4")
+    (directory / "quay é.mp4").symlink_to(directory.parent / "secret")
+    with pytest.raises(OSError):
+        found.open()
+
+
+def test_another_content_has_another_tag(directory: Path) -> None:
+    before = file_in(directory, "quay é.mp4").etag
+    (directory / "quay é.mp4").write_bytes(CONTENT + b"x")
+    assert file_in(directory, "quay é.mp4").etag != before
+
+
+@pytest.mark.parametrize(
+    "name", ['a"b', "a\r\nSet-Cookie: x", "\u202eexe.txt", "é/..", "\udc80", ""]
+)
+def test_no_name_breaks_out_of_its_header(name: str) -> None:
+    written = disposition(name)
+    assert written.isascii() and written.isprintable()
+    assert written.startswith("attachment")

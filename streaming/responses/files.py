@@ -1,89 +1,28 @@
-"""Responses that stream: a subscription, or a file."""
+"""Files: whole, in part, or not at all."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import mimetypes
+import os
+import stat
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from asgiref.sync import sync_to_async
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import get_conditional_response
-from django.utils.http import content_disposition_header, http_date
+from django.utils.http import http_date
 
-from streaming import sse
-from streaming.events import Delta
 from streaming.ranges import Span, Unsatisfiable, may_resume, parse_range
-from streaming.subscription import Subscription, Transport, depart
+from streaming.responses.disposition import disposition
+from streaming.responses.stream import StreamResponse
 
 _PIECE_BYTES = 128 * 1024
-
-_HEADERS = {
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
-
-
-class _SubscriptionResponse(StreamingHttpResponse):
-    """Frames made of a subscription, which it closes."""
-
-    transport: Transport
-
-    def __init__(
-        self, subscription: Subscription, frames: AsyncGenerator[bytes], **kwargs: Any
-    ) -> None:
-        kwargs["headers"] = {**_HEADERS, **kwargs.get("headers", {})}
-        super().__init__(frames, **kwargs)
-        subscription.carried_by(self.transport)
-        # Called by `close()`, which our handler never leaves out, even where the generator was
-        # never begun.
-        self._resource_closers.append(subscription.close)  # type: ignore[attr-defined]
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the frames as they are; Django would pass each through two generators."""
-        if not self.is_async:
-            return super().__aiter__()
-        frames: AsyncIterator[bytes] = self._iterator  # type: ignore[attr-defined]
-        return frames
-
-
-class EventStreamResponse(_SubscriptionResponse):
-    """A subscription as Server-Sent Events."""
-
-    transport = "sse"
-
-    def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
-        kwargs["content_type"] = "text/event-stream; charset=utf-8"
-        super().__init__(subscription, _event_frames(subscription), **kwargs)
-
-
-class TextStreamResponse(_SubscriptionResponse):
-    """A subscription as bare text, for `curl -N`."""
-
-    transport = "text"
-
-    def __init__(self, subscription: Subscription, **kwargs: Any) -> None:
-        kwargs["content_type"] = "text/plain; charset=utf-8"
-        super().__init__(subscription, _bare_text(subscription), **kwargs)
-
-
-async def _event_frames(subscription: Subscription) -> AsyncGenerator[bytes]:
-    try:
-        yield sse.OPENING
-        async for event in subscription:
-            yield sse.encode(event)
-    finally:
-        await depart(subscription)
-
-
-async def _bare_text(subscription: Subscription) -> AsyncGenerator[bytes]:
-    try:
-        async for event in subscription:
-            if isinstance(event, Delta) and event.kind == "text":
-                yield event.text.encode()
-    finally:
-        await depart(subscription)
+_HARMLESS = ("image/", "audio/", "video/", "text/plain", "application/pdf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +48,56 @@ class Download:
     """Sent with every answer that has bytes, and with those to a condition, such as 304."""
 
 
-class FileStreamResponse(StreamingHttpResponse):
+class FileStreamResponse(StreamResponse):
     """Bytes of a file, read in threads in small pieces; the file is closed with the response."""
 
+    kind = "files"
+    own_headers = {}  # a proxy may gather a file: it frees us of slow clients
+
     def __init__(self, file: BinaryIO, span: Span, **kwargs: Any) -> None:
-        super().__init__(_pieces(file, span), **kwargs)
-        # And not at the end of the generator: while a thread still reads, closing would wait for
-        # it in the event loop.
-        self._resource_closers.append(file.close)  # type: ignore[attr-defined]
+        # Not at the end of the generator: while a thread still reads, closing would wait for it in
+        # the event loop.
+        super().__init__(_pieces(file, span), closing=[file.close], **kwargs)
+
+
+def file_in(directory: str | Path, name: str, *, inline: bool = False) -> Download:
+    """Describe a file of a directory whose name a client has given.
+
+    Blocks, and briefly: call it in a thread. What could run as a page is never shown inline.
+
+    Raises:
+        FileNotFoundError: there is none; it is no plain file; or the name leads out of the
+            directory, by `..`, as an absolute path, or over a symbolic link.
+    """
+    root = os.path.realpath(directory)
+    if "\0" in name or "\\" in name or os.path.isabs(name):
+        raise FileNotFoundError(name)
+    try:
+        path = os.path.realpath(os.path.join(root, name))
+        found = os.stat(path)
+    except (OSError, ValueError):
+        raise FileNotFoundError(name) from None
+    if not (path.startswith(root + os.sep) and stat.S_ISREG(found.st_mode)):
+        raise FileNotFoundError(name)
+    content_type = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Download(
+        open=partial(_open_again, path, found.st_ino),
+        size=found.st_size,
+        etag=f'"{found.st_mtime_ns:x}-{found.st_size:x}-{found.st_ino:x}"',
+        content_type=content_type,
+        name=os.path.basename(path),
+        inline=inline and content_type.startswith(_HARMLESS) and "svg" not in content_type,
+        last_modified=datetime.fromtimestamp(found.st_mtime, UTC),
+    )
+
+
+def _open_again(path: str, inode: int) -> BinaryIO:
+    """Open what was looked at, or nothing: it may have been replaced, by a link even."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    if os.fstat(descriptor).st_ino != inode:
+        os.close(descriptor)
+        raise FileNotFoundError(path)
+    return os.fdopen(descriptor, "rb")
 
 
 async def serve_file(request: HttpRequest, download: Download) -> HttpResponseBase:
@@ -162,9 +143,8 @@ def _headers_of(download: Download) -> dict[str, str]:
         "X-Content-Type-Options": "nosniff",
         **download.headers,
     }
-    disposition = content_disposition_header(not download.inline, download.name)
-    if disposition:
-        headers["Content-Disposition"] = disposition
+    if download.name or not download.inline:
+        headers["Content-Disposition"] = disposition(download.name, inline=download.inline)
     if download.last_modified is not None:
         headers["Last-Modified"] = http_date(download.last_modified.timestamp())
     return headers
