@@ -1,10 +1,8 @@
 """The page around the replies: composer, list, narrow screens, hostile text."""
 
 import pytest
-from playwright.async_api import Browser
 
 from tests.browser.visitor import Visitor
-from tests.integration.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -76,21 +74,3 @@ async def test_an_unknown_conversation_is_said_to_be_missing(visitor: Visitor) -
     visitor.may_fail_to_load = True
     await visitor.open("/c/00000000-0000-4000-8000-000000000000")
     await visitor.page.get_by_text("There is nothing here").wait_for()
-
-
-async def test_a_narrow_screen_scrolls_in_one_direction_only(
-    chromium: Browser, server: Server
-) -> None:
-    visitor = await Visitor.arrive(chromium, server, viewport={"width": 320, "height": 568})
-    wide = "| a | b | c |\n|---|---|---|\n" + f"| {'x' * 60} | y | z |\n\n" + "`" + "w" * 200 + "`"
-    await visitor.play({"text": wide})
-    await visitor.sees_end()
-    overflow = "document.documentElement.scrollWidth > innerWidth"
-    assert not await visitor.page.evaluate(overflow)
-    box = "e => e.scrollWidth > e.clientWidth"
-    assert not await visitor.page.locator("#transcript").evaluate(box)
-    await visitor.page.click("#sidebar-open")
-    await visitor.page.locator(".conversation-row").first.wait_for()
-    await visitor.page.click("#sidebar-close")
-    await visitor.leave()
-    assert visitor.complaints() == []

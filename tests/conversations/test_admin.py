@@ -321,6 +321,7 @@ def test_a_reason_is_read_in_the_language_of_the_staff(
     page = _page(staff, LIST, status="interrupted")
     assert page.count("工作进程丢失") == 2
     assert "worker lost" not in page
+    assert "Holdfast 管理后台" in page
     assert "工作进程丢失" in _page(staff, CHANGE, conversation.pk)
 
 
