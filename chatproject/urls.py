@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.health import healthz, metrics, readyz
 from conversations.manifest import favicon
+from conversations.throttling import throttled
 
 admin.site.site_header = admin.site.site_title = format_lazy(
     _("{product} administration"), product=settings.PRODUCT_NAME
@@ -15,6 +16,8 @@ admin.site.site_header = admin.site.site_title = format_lazy(
 admin.site.index_title = _("Conversations and runs")
 
 urlpatterns = [
+    # Before the others of the admin, of which it is one.
+    path("admin/login/", throttled(admin.site.login)),
     path("admin/", admin.site.urls),
     # Pages without an icon of their own, such as the admin's, are asked for this one.
     path("favicon.ico", favicon),

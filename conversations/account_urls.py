@@ -12,6 +12,7 @@ from django.views.i18n import set_language
 from conversations import account_views as pages
 from conversations import key_pages
 from conversations.accounts import sign_in_is_ours
+from conversations.throttling import throttled, throttled_mail, throttled_password
 
 View = Callable[..., HttpResponseBase]
 
@@ -29,16 +30,20 @@ def _ours(view: View) -> View:
 
 
 account = [
-    path("account/sign-in", _ours(pages.SignIn.as_view()), name="sign_in"),
+    path("account/sign-in", _ours(throttled(pages.SignIn.as_view())), name="sign_in"),
     path("account/sign-up", _ours(pages.SignUp.as_view()), name="sign_up"),
     path("account/sign-out", _ours(pages.SignOut.as_view()), name="sign_out"),
-    path("account/password", _ours(pages.ChangePassword.as_view()), name="password"),
+    path(
+        "account/password",
+        _ours(throttled_password(pages.ChangePassword.as_view())),
+        name="password",
+    ),
     path(
         "account/password/changed",
         _ours(pages.PasswordChanged.as_view()),
         name="password_changed",
     ),
-    path("account/reset", _ours(pages.ResetPassword.as_view()), name="reset"),
+    path("account/reset", _ours(throttled_mail(pages.ResetPassword.as_view())), name="reset"),
     path("account/reset/sent", _ours(pages.ResetSent.as_view()), name="reset_sent"),
     path("account/reset/done", _ours(pages.ResetDone.as_view()), name="reset_done"),
     path(

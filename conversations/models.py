@@ -379,5 +379,6 @@ class Share(models.Model):
 
 
 # Tables with a module of their own.
+from conversations.attempts import Attempts as Attempts  # noqa: E402
 from conversations.key_models import ApiKey as ApiKey  # noqa: E402
 from conversations.key_models import Recheck as Recheck  # noqa: E402
