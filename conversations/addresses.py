@@ -3,6 +3,8 @@
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
+from django.http import HttpRequest
+
 from streaming.conf import conf
 
 _NETWORK = 64  # what a provider gives to one household; within it addresses cost nothing
@@ -26,6 +28,11 @@ def address_of(scope: Any) -> str:
         # that anybody may say so.
         return "forwarded"
     return _peer(scope)
+
+
+def request_scope(request: HttpRequest) -> Any:
+    """Return the ASGI scope of a request; empty under WSGI."""
+    return getattr(request, "scope", {})
 
 
 def forwarded_for(scope: Any) -> list[str]:

@@ -50,6 +50,11 @@ def cors_allowed_origins() -> list[str]:
     return list(getattr(settings, "CORS_ALLOWED_ORIGINS", ()))
 
 
+def metrics_token() -> str:
+    """Return what lets a program read the figures from elsewhere: METRICS_TOKEN; empty: nothing."""
+    return str(getattr(settings, "METRICS_TOKEN", ""))
+
+
 def chat_providers() -> dict[str, Any]:
     """Return the providers by alias, the default first: CHAT_PROVIDERS."""
     return dict(getattr(settings, "CHAT_PROVIDERS", {}))

@@ -3,7 +3,7 @@
 ChatError
 ├── CallerError            the request cannot be served as it is
 │   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
-│   ├── NotSignedIn  ScopeMissing  BadOrigin  NotFound
+│   ├── NotSignedIn  ScopeMissing  FiguresRefused  BadOrigin  NotFound
 │   ├── ReplyInProgress  IdReused
 │   └── OverLimit → TooManyRuns  TooManyRequests  TokenBudget  TooManyConnections
 └── NotNow                 the same request may be served later
@@ -84,6 +84,12 @@ class BadOrigin(CallerError):
     """A page of another site asks."""
 
     code, http_status, message = "bad_origin", 403, _("Requests from this origin are refused.")
+
+
+class FiguresRefused(CallerError):
+    """The figures are for the staff."""
+
+    code, http_status, message = "staff_only", 403, _("This is for the staff.")
 
 
 class NotFound(CallerError):

@@ -1,17 +1,19 @@
 """Whether this process lives, whether it should get requests, and its figures."""
 
 import asyncio
-import threading
-from typing import Any
 
 from channels.layers import get_channel_layer
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from conversations import conf
-from conversations.errors import unlogged
-from streaming import threads, workers
+from conversations.addresses import is_loopback, request_scope
+from conversations.errors import respond, unlogged
+from conversations.exceptions import FiguresRefused
+from streaming import gauges, threads, workers
 
 _READY_SECONDS = 3.0
 
@@ -57,29 +59,19 @@ def _database() -> dict[str, bool]:
 
 
 async def metrics(request: HttpRequest) -> HttpResponse:
-    """Write figures of this process as Prometheus text."""
-    worker = workers.current()
-    figures: dict[str, float] = {
-        "holdfast_runs_live": len(worker.runs),
-        "holdfast_runs_followed": len(worker.follower),
-        "holdfast_readers": worker.reader_count,
-        "holdfast_asyncio_tasks": len(asyncio.all_tasks()),
-        "holdfast_threads": threading.active_count(),
-        "holdfast_journal_commits_total": worker.journal.commits,
-        "holdfast_journal_commit_seconds_total": worker.journal.commit_seconds,
-        "holdfast_draining": int(worker.draining),
-        **_pool(),
-    }
-    lines = [f"{name} {value}" for name, value in figures.items()]
-    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
+    """Write figures of this process as Prometheus text, for whoever may read them."""
+    if not await _may_read_figures(request):
+        return respond(FiguresRefused())
+    workers.current()
+    return HttpResponse(gauges.text(), content_type=CONTENT_TYPE_LATEST)
 
 
-def _pool() -> dict[str, float]:
-    database: Any = connections["default"]
-    if connection.vendor != "postgresql" or database.pool is None:
-        return {}
-    stats = database.pool.get_stats()
-    return {
-        "holdfast_db_pool_size": stats.get("pool_size", 0),
-        "holdfast_db_pool_available": stats.get("pool_available", 0),
-    }
+async def _may_read_figures(request: HttpRequest) -> bool:
+    """Let in who has METRICS_TOKEN, is of the staff, or asks on this machine itself."""
+    token, given = conf.metrics_token(), request.headers.get("Authorization", "")
+    if token and constant_time_compare(given.encode(), f"Bearer {token}".encode()):
+        return True
+    if is_loopback(request_scope(request)):
+        return True
+    user = await request.auser() if hasattr(request, "auser") else None
+    return user is not None and user.is_active and user.is_staff

@@ -7,6 +7,7 @@ from django.urls import Resolver404, resolve
 
 from conversations import conf
 from conversations.exceptions import TooLarge
+from streaming import metrics
 
 _SKIPPED_BYTES = 64 * 1024 * 1024  # read and thrown away, so that the client reads our answer
 _FORM_BYTES = 64 * 1024  # what a form has around its file
@@ -71,6 +72,7 @@ class BodyLimit:
             await self._refuse(receive, send, size, more=more)
 
     async def _refuse(self, receive: Any, send: Any, size: int, *, more: bool) -> None:
+        metrics.limits_hit.labels("body_bytes").inc()
         while more and size < _SKIPPED_BYTES:
             message = await receive()
             if message["type"] == "http.disconnect":

@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 
 from conversations import replies
 from conversations.accounts import signed_in
-from conversations.addresses import address_of
+from conversations.addresses import address_of, request_scope
 from conversations.conversing import owns_reply
 from conversations.errors import respond
 from conversations.exceptions import (
@@ -133,11 +133,6 @@ async def start_and_answer(request: HttpRequest, user: Any, start: Start) -> Htt
         if place is not None:
             place.leave()
         raise
-
-
-def request_scope(request: HttpRequest) -> Any:
-    """Return the ASGI scope of a request."""
-    return getattr(request, "scope", {})
 
 
 async def _answer_start(

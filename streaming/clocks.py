@@ -3,7 +3,7 @@
 import time
 from typing import TYPE_CHECKING
 
-from streaming import takeover, threads
+from streaming import metrics, takeover, threads
 from streaming.conf import conf
 from streaming.outcome import failed, interrupted
 from streaming.runner import LiveRun
@@ -36,7 +36,9 @@ class Clocks:
     async def reconcile(self) -> None:
         """Settle rows of ours that we do not produce: their start was cut half-way."""
         if self._worker.registered.is_set():
-            await threads.write(takeover.settle_unheld, self._worker.id, self._worker.runs)
+            held = self._worker.runs
+            settled = await threads.write(takeover.settle_unheld, self._worker.id, held)
+            metrics.count_end("interrupted", "worker_lost", runs=len(settled))
 
     def _check_times(self) -> None:
         now = time.monotonic()

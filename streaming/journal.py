@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from streaming import statements, threads
+from streaming import metrics, statements, threads
 from streaming.conf import conf
 from streaming.statements import Fenced, Row
 
@@ -43,8 +43,6 @@ class Journal:
         self._task: asyncio.Task[None] | None = None
         self.failing_since: float | None = None
         """Monotonic time since which no commit succeeded; None while storage answers."""
-        self.commits = 0
-        self.commit_seconds = 0.0
 
     def change_worker(self, worker_id: UUID) -> None:
         """Write as another worker from now on: the one before was fenced."""
@@ -75,10 +73,12 @@ class Journal:
             self._work.clear()
             while self._dirty:
                 started = time.monotonic()
-                await self._commit(self._worker_id, self._freeze())
+                rows = self._freeze()
+                await self._commit(self._worker_id, rows)
                 took = time.monotonic() - started
-                self.commits += 1
-                self.commit_seconds += took
+                metrics.commits.inc()
+                metrics.commit_seconds.observe(took)
+                metrics.commit_characters.observe(sum(len(piece.text) for _, piece in rows))
                 await asyncio.sleep(_pause_seconds(took))
 
     def _freeze(self) -> list[Row]:
@@ -130,6 +130,7 @@ class Journal:
             try:
                 await threads.write_journal(statements.append, worker_id, rows)
             except (OperationalError, InterfaceError) as error:
+                metrics.storage_errors.labels("append").inc()
                 if self.failing_since is None:
                     self.failing_since = time.monotonic()
                     logger.warning("Storage does not take text: %s", type(error).__name__)

@@ -5,8 +5,19 @@ for each token; how many there are of something is read when somebody asks (see 
 Labels have values from closed lists only.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
 
+from streaming.outcome import (
+    COMPLETED_REASONS,
+    FAILED_REASONS,
+    INTERRUPTED_REASONS,
+    STOPPED_REASONS,
+    Usage,
+)
+
+_REASONS = {*COMPLETED_REASONS, *STOPPED_REASONS, *INTERRUPTED_REASONS, *FAILED_REASONS}
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, which nobody reads
 registry = CollectorRegistry()
 
 runs_started = Counter(
@@ -82,9 +93,33 @@ fenced = Counter(
 limits_hit = Counter(
     "holdfast_limits_hit", "Refusals because of a limit.", ["limit"], registry=registry
 )
+http_requests = Counter(
+    "holdfast_http_requests",
+    "Requests that were answered, by status; 499 where the client was gone before.",
+    ["method", "status"],
+    registry=registry,
+)
+http_seconds = Histogram(
+    "holdfast_http_seconds",
+    "Time to the whole answer, without streams.",
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30),
+    registry=registry,
+)
 loop_lag_seconds = Histogram(
     "holdfast_loop_lag_seconds",
     "How late the event loop was for an appointment, twenty times a second.",
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
     registry=registry,
 )
+
+
+def count_end(status: str, reason: str, *, runs: int = 1) -> None:
+    """Count runs that were settled; a reason that an upstream made up is `other`."""
+    runs_ended.labels(status, reason if reason in _REASONS else "other").inc(runs)
+
+
+def count_tokens(usage: Usage | None) -> None:
+    """Count what one run took, where its upstream said so."""
+    if usage is not None:
+        tokens.labels("input").inc(usage.input_tokens)
+        tokens.labels("output").inc(usage.output_tokens)

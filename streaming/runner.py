@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from streaming import metrics
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
@@ -192,6 +193,7 @@ class LiveRun(Feed):
             self.state = "streaming"
             if self.first_token_ms is None:
                 waited_ms = round((self.progressed_at - self.started_at) * 1000)
+                metrics.first_token_seconds.observe(self.progressed_at - self.started_at)
                 self.first_token_ms = self._spent.duration_ms + waited_ms
         limit = self._limits.reply_characters
         if not limit or self.transcript.characters + len(text) <= limit:
@@ -215,6 +217,9 @@ class LiveRun(Feed):
         end = End(self._worker.id, self.run_id, self.claim, outcome, pending)
         settled = await self._worker.settlements.submit(end)
         self.transcript = Transcript(settled.parts)
+        metrics.count_end(settled.ended.status, settled.ended.reason)
+        metrics.count_tokens(self.usage)
+        metrics.run_seconds.observe(time.monotonic() - self.started_at)
         self.end(settled.ended)
 
 
@@ -233,6 +238,7 @@ def start(worker: "LocalWorker", new: NewRun, source: Source) -> LiveRun:
     """Produce a run whose row was just committed, in a task that nobody's request owns."""
     run = LiveRun(worker, new)
     worker.runs[run.run_id] = run
+    metrics.runs_started.inc()
     spawn(run.live(source), name=f"run {run.run_id}")
     return run
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
@@ -9,7 +10,7 @@ from uuid import UUID
 import msgspec
 from django.db import InterfaceError, OperationalError, transaction
 
-from streaming import statements, threads
+from streaming import metrics, statements, threads
 from streaming.events import Ended
 from streaming.models import Fragment, Run
 from streaming.outcome import Outcome, failed, stopped
@@ -55,11 +56,15 @@ async def settle(ends: Sequence[End]) -> Sequence[Settled | Exception]:
     """
     delay = _FIRST_RETRY_SECONDS
     while True:
+        begun = time.monotonic()
         try:
-            return await asyncio.shield(
+            settled = await asyncio.shield(
                 asyncio.ensure_future(threads.write(settle_transaction, list(ends)))
             )
+            metrics.settle_seconds.observe(time.monotonic() - begun)
+            return settled
         except (OperationalError, InterfaceError) as error:
+            metrics.storage_errors.labels("settle").inc()
             logger.warning("Settling waits for storage: %s", type(error).__name__)
         except Exception as error:  # one run's end must not cost the others theirs
             if len(ends) > 1:

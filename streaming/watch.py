@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
-from streaming import lockfile, takeover, threads
+from streaming import lockfile, metrics, takeover, threads
 from streaming.conf import conf
 from streaming.takeover import Seen
 
@@ -56,8 +56,8 @@ class Watch:
         for seen, count in self._counts.items():
             if self._is_dead(seen, count):
                 await self._declare_dead(seen)
-        while await threads.write(takeover.settle_orphans):
-            pass
+        while settled := await threads.write(takeover.settle_orphans):
+            metrics.count_end("interrupted", "worker_lost", runs=len(settled))
 
     def _is_dead(self, seen: Seen, count: int) -> bool:
         match lockfile.look(conf().run_directory, seen.worker_id):
@@ -68,5 +68,6 @@ class Watch:
 
     async def _declare_dead(self, seen: Seen) -> None:
         if await threads.write_beat(takeover.declare_dead, seen):
+            metrics.takeovers.inc()
             logger.warning("Worker %s is dead; its runs are settled here", seen.worker_id)
             lockfile.remove(conf().run_directory, seen.worker_id)

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from django.db import DatabaseError, InterfaceError
 
-from streaming import takeover, threads
+from streaming import lag, metrics, takeover, threads
 from streaming.clocks import Clocks
 from streaming.conf import conf
 from streaming.connections import Connections
@@ -80,6 +80,7 @@ class LocalWorker:
             repeat(self._look, every_seconds=self._watch.pause_seconds, name="watch"),
             repeat(clocks.tick, every_seconds=_TICK_SECONDS, name="clocks"),
             repeat(clocks.reconcile, every_seconds=_RECONCILE_SECONDS, name="reconcile"),
+            spawn(lag.measure_forever(), name="lag"),
             repeat(clocks.poll_stops, every_seconds=_STOP_POLL_SECONDS, name="poll stops"),
         ]
         self._write_task = spawn(self.journal.write_forever(), name="journal")
@@ -154,6 +155,7 @@ class LocalWorker:
         """
         if worker_id != self.id or not self.registered.is_set():
             return
+        metrics.fenced.inc()
         logger.warning("Worker %s was declared dead by the others; it registers anew", self.id)
         self.registered.clear()
         for run in list(self.runs.values()):

@@ -95,6 +95,28 @@ async def test_health_is_answered_without_io_and_readiness_says_what_is_wrong(
     assert int(response["Retry-After"]) > 0
 
 
+async def test_figures_are_for_this_machine_the_staff_and_who_has_the_token(
+    alice: Client, charlie: Client, settings: Settings
+) -> None:
+    elsewhere = {"x-forwarded-for": "203.0.113.9"}
+    settings.METRICS_TOKEN = "a-token-for-the-figures"
+    assert (await charlie.ask("GET", "/metrics")).status_code == 200
+    for client in (alice, charlie):
+        refused = await client.ask("GET", "/metrics", **elsewhere)
+        assert error_of(refused) == (403, "staff_only")
+    for given in ("Bearer a-token", "Bearer ", "a-token-for-the-figures", "Bearer \u00e4"):
+        refused = await charlie.ask("GET", "/metrics", authorization=given, **elsewhere)
+        assert refused.status_code == 403
+    token = {"authorization": "Bearer a-token-for-the-figures", **elsewhere}
+    assert (await charlie.ask("GET", "/metrics", **token)).status_code == 200
+    users = get_user_model().objects.filter(pk=alice.user.pk)
+    await threads.write(lambda: users.update(is_staff=True))
+    assert (await alice.ask("GET", "/metrics", **elsewhere)).status_code == 200
+    settings.METRICS_TOKEN = ""
+    refused = await charlie.ask("GET", "/metrics", authorization="Bearer ", **elsewhere)
+    assert refused.status_code == 403
+
+
 async def test_figures_are_prometheus_text(charlie: Client) -> None:
     lines = (await charlie.ask("GET", "/metrics")).content.decode().splitlines()
     figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
