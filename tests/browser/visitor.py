@@ -16,6 +16,7 @@ window.breaches = [];
 addEventListener("securitypolicyviolation", (event) =>
   breaches.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 const seen = new Map();
+const busy = new Map();
 function asWritten(text) {
   if (!text.querySelector("[data-source]")) return text.textContent;
   const copy = text.cloneNode(true);
@@ -29,7 +30,10 @@ function look() {
     const shown = asWritten(reply.querySelector(".reply-text"));
     const text = shown.replace(/[^\\p{L}]+/gu, " ").trim();
     const before = seen.get(id) ?? "";
-    if (!text.startsWith(before)) {
+    const isBusy = reply.querySelector(".reply-text[aria-busy]") !== null;
+    const mayBegin = isBusy || busy.get(id);
+    busy.set(id, isBusy);
+    if (mayBegin ? !text.includes(before) : !text.startsWith(before)) {
       let at = 0;
       while (before[at] === text[at]) at += 1;
       const [from, to] = [before, text].map((one) => one.slice(Math.max(at - 40, 0), at + 40));
@@ -47,7 +51,7 @@ if (location.protocol.startsWith("http")) {
 """Notes every moment at which the text of a reply is not a continuation of what it was.
 
 Only letters count: `**bold**` loses its stars when it is whole. A drawn formula counts as it was
-written.
+written. A long reply that is opened may grow at its beginning, while it is busy.
 """
 
 

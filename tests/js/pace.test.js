@@ -5,10 +5,10 @@ import { restAfter } from "../../conversations/static/conversations/js/pace.js";
 
 test("a draw that is cheap comes with each frame", () => {
   assert.equal(restAfter(0), 0);
-  assert.equal(restAfter(0.5), 0);
+  assert.equal(restAfter(0.3), 0);
 });
 
 test("a dear draw takes a small share of the time, and still comes four times a second", () => {
-  assert.equal(restAfter(2), 60);
+  assert.equal(restAfter(2), 100);
   assert.equal(restAfter(500), 250);
 });

@@ -22,7 +22,6 @@ const SAID_MS = 1500;
  * @property {(action: string, message: object, detail?: any) => void} onAction `continue`,
  *   `regenerate` (with a model), `reconnect`, `edit` (with a text), `delete`, and `choose` (with
  *   the id of a version and the way to it)
- * @property {() => void} onDrawn
  * @property {(error: Error) => void} onTrouble
  */
 

@@ -15,7 +15,7 @@ const DEEDS = { continue: "continue", retry: "regenerate", reconnect: "reconnect
 
 export class ReplyBubble {
   #text = make("div", { className: "reply-text markdown", dir: "auto" });
-  #view = new MarkdownView(this.#text);
+  #view = new MarkdownView(this.#text, () => this.draw());
   #reasoning = null;
   #caret = make("span", { className: "caret", aria: { hidden: "true" } });
   #words = make("span");
@@ -30,13 +30,15 @@ export class ReplyBubble {
   /**
    * @param {import("./reply.js").Reply} reply drawn at once: a known text is never shown blank
    * @param {import("./actions.js").Page} page
+   * @param {{isLast?: boolean}} options `isLast`: one may go on from this message
    */
-  constructor(reply, page) {
+  constructor(reply, page, { isLast = true } = {}) {
     this.page = page;
-    this.isLast = true;
+    this.isLast = isLast;
     this.reply = reply;
     this.author = make("p", { className: "author" });
     this.#actions = new ReplyActions(() => this.reply, page);
+    this.#actions.element.hidden = true;
     this.element = make(
       "article",
       {
@@ -88,18 +90,18 @@ export class ReplyBubble {
     const { reply } = this;
     const text = textOf(reply);
     this.#drawReasoning(reasoningOf(reply), text);
-    this.#view.show(text);
     const running = reply.status === "running";
+    this.author.textContent = this.page.nameOf(reply.model);
+    this.#caret.hidden = !running;
+    // Of a long text the rest comes soon, and then what is said below it.
+    if (!this.#view.show(text, { whole: !running })) return;
     const { dataset } = this.element;
     dataset.status = reply.status;
     dataset.cursor = reply.cursor;
     dataset.phase = running ? reply.phase : "";
-    this.author.textContent = this.page.nameOf(reply.model);
-    this.#caret.hidden = !running;
     if (running) this.#say(this.#loss, this.#loss ? "reconnect" : "");
     else this.#drawEnd(reply, text !== "");
     this.#actions.element.hidden = running;
-    this.page.onDrawn();
   }
 
   #drawReasoning(reasoning, text) {
@@ -129,7 +131,6 @@ export class ReplyBubble {
   }
 
   #drawEnd(reply, hasText) {
-    this.#view.finish();
     const remedy = remedyOf(reply, hasText);
     const offered = remedy === "continue" && !this.isLast ? "" : remedy;
     this.#say(endingOf(reply) || (hasText ? "" : gettext("The reply is empty.")), offered);

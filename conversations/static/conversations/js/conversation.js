@@ -39,7 +39,6 @@ export class OpenConversation {
     this.transcript = new Transcript({
       nameOf: page.nameOf,
       models: page.models,
-      onDrawn: () => page.onDrawn(this),
       onTrouble: (error) => page.onTrouble(this, error),
       onAction: (action, message, detail) => this.#act(action, message, detail),
     });
@@ -252,8 +251,10 @@ export class OpenConversation {
       isOnline: () => navigator.onLine,
       heartbeatSeconds: this.#page.heartbeatSeconds(),
       onReply: (state) => {
-        this.transcript.of(reply.id)?.update(state);
-        this.#page.onChange(this);
+        const bubble = this.transcript.of(reply.id);
+        const isNews = bubble?.reply.phase !== state.phase || state.status !== "running";
+        bubble?.update(state);
+        if (isNews) this.#page.onChange(this); // more text alone changes nothing around it
       },
       onConnection: (connection) => this.#connected(connection, reply.id),
       onEnd: (end) => this.#ended(end, start),

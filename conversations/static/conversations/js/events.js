@@ -159,6 +159,7 @@ class Follower {
       // After the end the server closes by itself; everything else is left behind.
       if (!next?.end) this.#abort?.abort();
       this.#options.clock.clearTimeout(this.#watchdog);
+      this.#watchdog = null;
     }
   }
 
@@ -290,11 +291,23 @@ class Follower {
   }
 
   #touch() {
-    const { clock, heartbeatSeconds } = this.#options;
-    this.#heardAt = clock.now();
-    clock.clearTimeout(this.#watchdog);
+    this.#heardAt = this.#options.clock.now();
+    if (this.#watchdog === null) this.#watch(this.#silenceMs);
+  }
+
+  /** Signs come by the thousand: one timer looks when the last of them was. */
+  #watch(ms) {
+    const { clock } = this.#options;
     const controller = this.#abort;
-    const silence = heartbeatSeconds * SILENT_HEARTBEATS * 1000;
-    this.#watchdog = clock.setTimeout(() => controller?.abort(), silence);
+    this.#watchdog = clock.setTimeout(() => {
+      this.#watchdog = null;
+      const left = this.#heardAt + this.#silenceMs - clock.now();
+      if (left > 0) this.#watch(left);
+      else controller?.abort();
+    }, ms);
+  }
+
+  get #silenceMs() {
+    return this.#options.heartbeatSeconds * SILENT_HEARTBEATS * 1000;
   }
 }

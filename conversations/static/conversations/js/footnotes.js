@@ -3,6 +3,7 @@
 // A note stays where it was written, which is mostly the end: nothing above it has to move.
 
 import { escaped } from "./escaped.js";
+import { paragraphOf } from "./paragraph.js";
 
 const NAME = "\\[\\^([^\\]\\s^]{1,60})\\]";
 const MARK = new RegExp(`^${NAME}`);
@@ -19,7 +20,7 @@ export const footnotes = [
     level: "block",
     childTokens: ["tokens"],
     start: (text) => {
-      const at = text.search(/\n {0,3}\[\^[^\]\s]+\]:/);
+      const at = paragraphOf(text).search(/\n {0,3}\[\^[^\]\s]+\]:/);
       return at < 0 ? undefined : at + 1;
     },
     tokenizer(text) {

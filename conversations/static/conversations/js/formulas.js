@@ -1,6 +1,7 @@
 // Formulas in Markdown, for marked: $$…$$ and \[…\] by themselves, $…$ and \(…\) in a line.
 
 import { escaped } from "./escaped.js";
+import { paragraphOf } from "./paragraph.js";
 
 const LONGEST = 4000;
 // Blank lines end a formula: else one pair of dollars would swallow what follows.
@@ -44,7 +45,7 @@ export const formulas = [
   {
     name: "formula",
     level: "block",
-    start: (text) => found(text.search(/\n {0,3}(?:\$\$|\\\[)/)),
+    start: (text) => found(paragraphOf(text).search(/\n {0,3}(?:\$\$|\\\[)/)),
     tokenizer(text) {
       const whole = ALONE.exec(text)?.[0];
       if (whole) return { type: "formula", raw: whole, source: whole.trim() };

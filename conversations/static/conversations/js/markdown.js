@@ -1,65 +1,178 @@
 // Markdown into the page, block by block: what is finished is not touched again.
 
 import { Blocks } from "./blocks.js";
+import { Chunks } from "./chunks.js";
 import { colourSoon, dress, listen } from "./code.js";
 import { htmlOf } from "./dialect.js";
 import { gettext } from "./i18n.js";
 import { drawFormulas } from "./math.js";
-import { settle } from "./morph.js";
+import { become } from "./morph.js";
 import { link } from "./notes.js";
 import { sanitized } from "./sanitizer.js";
+import { inSlices, isSpent } from "./slices.js";
+
+/** How much is read before one looks at the clock. */
+const STEP = 4000;
 
 let views = 0;
 
 /** Shows a growing text as Markdown in an element. */
 export class MarkdownView {
   #element;
+  #chunks;
+  #onComplete;
   #blocks = new Blocks();
   #openNodes = [];
   #openCode = null;
   #uncertain = [];
-  #shown = "";
-  #whole = true;
+  #wanted = "";
+  #wantsWhole = false;
+  #taken = "";
+  #isWhole = false;
+  #work = null;
+  #begun = 0;
   #name = `view-${++views}`;
 
-  constructor(element) {
+  /**
+   * @param {HTMLElement} element
+   * @param {() => void} [onComplete] called when all is there that `show` left for later
+   */
+  constructor(element, onComplete = () => {}) {
     this.#element = element;
+    this.#chunks = new Chunks(element);
+    this.#onComplete = onComplete;
     listen(element);
   }
 
-  /** Show the text so far. */
-  show(text) {
-    if (text === this.#shown) return;
-    this.#shown = text;
-    this.#whole = false;
-    this.#draw(this.#blocks.take(text));
+  /**
+   * Show the text so far; of much that is new the rest comes soon.
+   * @param {string} text
+   * @param {{whole?: boolean}} options `whole`: nothing follows, so that it is shown as it is, with
+   *   references that were defined late
+   * @returns {boolean} whether all of it is there
+   */
+  show(text, { whole = false } = {}) {
+    if (text !== this.#wanted) this.#isWhole = false;
+    [this.#wanted, this.#wantsWhole] = [text, whole];
+    if (this.#work) return false;
+    const work = this.#drawing();
+    this.#begun = performance.now();
+    if (work.next().done) return true;
+    this.#work = work;
+    this.#element.setAttribute("aria-busy", "true");
+    inSlices(() => this.#workOn());
+    return false;
   }
 
-  /** Nothing follows: show the text as it is, with references that were defined late. */
-  finish() {
-    if (this.#whole) return;
-    this.#whole = true;
-    this.#draw(this.#blocks.take(this.#shown, { whole: true }));
-    this.#settleReferences();
-    colourSoon(this.#openNodes);
+  #workOn() {
+    this.#begun = performance.now();
+    if (!this.#work.next().done) return true;
+    this.#work = null;
+    this.#element.removeAttribute("aria-busy");
+    this.#onComplete();
+    return false;
   }
 
-  #draw({ finished, open, anew }) {
-    if (anew) this.#forget();
-    if (!finished.length && this.#typed(open)) return;
-    const done = this.#renderedApart(finished);
-    const fresh = [...done.flatMap(({ nodes }) => nodes), ...this.#nodesOf(htmlOf(open))];
-    const placed = settle(this.#element, this.#openNodes, fresh);
-    let at = 0;
-    for (const block of done) {
-      block.nodes = placed.slice(at, (at += block.nodes.length));
-      if (mayChange(block.token)) this.#uncertain.push(block);
-      link(block.nodes, this.#name);
-      colourSoon(block.nodes);
+  /** Draw what is wanted, and what comes to be wanted meanwhile. */
+  *#drawing() {
+    let deferred = [];
+    for (;;) {
+      if (!this.#wanted.startsWith(this.#taken)) this.#forget();
+      if (this.#wanted && !this.#taken) deferred = yield* this.#begin();
+      else if (this.#taken !== this.#wanted) this.#draw(this.#read());
+      else if (deferred.length) this.#fill(deferred.pop());
+      else if (this.#wantsWhole && !this.#isWhole) this.#finish();
+      else if (this.#isWhole && this.#uncertain.length) this.#settle(this.#uncertain.pop());
+      else return;
+      if (isSpent(this.#begun)) yield;
     }
-    this.#openNodes = placed.slice(at);
+  }
+
+  /** Read all that is there, and draw its end, where its reader most likely is; the rest is left. */
+  *#begin() {
+    let finished = [];
+    let open = [];
+    while (this.#taken !== this.#wanted) {
+      if (isSpent(this.#begun)) yield;
+      if (!this.#wanted.startsWith(this.#taken)) {
+        this.#forget();
+        finished = [];
+      }
+      const read = this.#read();
+      finished.push(...read.finished);
+      open = read.open;
+    }
+    this.#chunks.clear();
+    const parts = [];
+    for (const token of finished.filter(({ type }) => type !== "space" && type !== "def")) {
+      const chunk = this.#chunks.next();
+      if (parts.at(-1)?.chunk !== chunk) parts.push({ chunk, tokens: [] });
+      parts.at(-1).tokens.push(token);
+      this.#chunks.count(token);
+    }
+    this.#draw({ finished: [], open });
+    while (parts.length && !isSpent(this.#begun)) this.#fill(parts.pop());
+    return parts;
+  }
+
+  /** Take the next piece of what is wanted. */
+  #read() {
+    this.#taken = this.#wanted.slice(0, this.#taken.length + STEP);
+    this.#isWhole = this.#wantsWhole && this.#taken === this.#wanted;
+    return this.#blocks.take(this.#taken, { whole: this.#isWhole });
+  }
+
+  #draw({ finished, open }) {
+    if (!finished.length && this.#typed(open)) return;
+    const blocks = this.#rendered([...finished, ...open]);
+    const done = blocks.filter(({ token }) => !open.includes(token));
+    const old = this.#openNodes;
+    let at = 0;
+    for (const block of blocks) {
+      const chunk = at < old.length ? this.#chunks.current : this.#chunks.next();
+      block.nodes = block.nodes.map((node) => {
+        const before = old[at++];
+        if (before) return become(before, node);
+        chunk.append(node);
+        return node;
+      });
+      if (done.includes(block)) this.#chunks.count(block.token);
+    }
+    for (const node of old.slice(at)) node.remove();
+    for (const block of done) this.#placed(block);
+    this.#openNodes = blocks.slice(done.length).flatMap(({ nodes }) => nodes);
     link(this.#openNodes, this.#name);
     this.#openCode = codeOf(open, this.#openNodes);
+    if (this.#isWhole) colourSoon(this.#openNodes);
+  }
+
+  /** Draw blocks in a container in which they were left out; what follows them is there. */
+  #fill({ chunk, tokens }) {
+    const blocks = this.#rendered(tokens);
+    chunk.prepend(...blocks.flatMap(({ nodes }) => nodes));
+    for (const block of blocks) this.#placed(block);
+  }
+
+  #placed(block) {
+    if (!this.#isWhole && mayChange(block.token)) this.#uncertain.push(block);
+    link(block.nodes, this.#name);
+    colourSoon(block.nodes);
+  }
+
+  #finish() {
+    this.#isWhole = true;
+    this.#draw(this.#blocks.take(this.#taken, { whole: true }));
+  }
+
+  /** Draw a block again if a reference in it was defined late. */
+  #settle({ token, html, nodes }) {
+    const now = htmlOf(this.#blocks.again(token));
+    if (now === html) return;
+    const fresh = this.#nodesOf(now);
+    nodes.slice(1).forEach((node) => node.remove());
+    nodes[0].replaceWith(...fresh);
+    link(fresh, this.#name);
+    colourSoon(fresh);
   }
 
   /** Most of a long block of code is there already: only what is new is added. */
@@ -72,23 +185,10 @@ export class MarkdownView {
     return true;
   }
 
-  #settleReferences() {
-    for (const { token, html, nodes } of this.#uncertain) {
-      const now = htmlOf(this.#blocks.again(token));
-      if (now === html) continue;
-      const fresh = this.#nodesOf(now);
-      nodes.slice(1).forEach((node) => node.remove());
-      nodes[0].replaceWith(...fresh);
-      link(fresh, this.#name);
-      colourSoon(fresh);
-    }
-    this.#uncertain = [];
-  }
-
   /** Blocks with their nodes; one pass for all is much cheaper than one for each. */
-  #renderedApart(tokens) {
+  #rendered(tokens) {
     const blocks = tokens
-      .map((token) => ({ token, html: htmlOf([token]), nodes: [] }))
+      .map((token) => ({ token, html: htmlOf(this.#known(token)), nodes: [] }))
       .filter(({ html }) => html);
     const nodes = this.#nodesOf(blocks.map(({ html }) => html).join(""));
     const isElement = ({ nodeType }) => nodeType === Node.ELEMENT_NODE;
@@ -99,6 +199,11 @@ export class MarkdownView {
     let at = -1;
     for (const node of nodes) blocks[Math.max(isElement(node) ? ++at : at, 0)].nodes.push(node);
     return blocks;
+  }
+
+  /** A block as it is with all that is known now. */
+  #known(token) {
+    return this.#isWhole && mayChange(token) ? this.#blocks.again(token) : [token];
   }
 
   #nodesOf(html) {
@@ -112,9 +217,12 @@ export class MarkdownView {
   }
 
   #forget() {
-    this.#openNodes = [...this.#element.childNodes];
+    this.#blocks = new Blocks();
+    this.#openNodes = [];
     this.#openCode = null;
     this.#uncertain = [];
+    this.#taken = "";
+    if (!this.#wanted) this.#chunks.clear();
   }
 }
 

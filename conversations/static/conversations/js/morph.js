@@ -5,23 +5,10 @@
 const KEPT = ".code-bar";
 
 /**
- * Make the last children of an element look like fresh nodes.
- * @param {Element} parent
- * @param {Node[]} old its last children
- * @param {Node[]} fresh
- * @returns {Node[]} one for each fresh node, in the page
+ * Make a node in the page look like a fresh one.
+ * @returns {Node} the one in the page
  */
-export function settle(parent, old, fresh) {
-  const placed = fresh.map((node, index) => {
-    if (old[index]) return become(old[index], node);
-    parent.append(node);
-    return node;
-  });
-  for (const node of old.slice(fresh.length)) node.remove();
-  return placed;
-}
-
-function become(old, fresh) {
+export function become(old, fresh) {
   if (old.nodeName !== fresh.nodeName || old.nodeType !== fresh.nodeType) {
     old.replaceWith(fresh);
     return fresh;
@@ -42,6 +29,14 @@ function becomeElement(old, fresh) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
   settle(old, [...old.childNodes], [...fresh.childNodes]);
+}
+
+function settle(parent, old, fresh) {
+  fresh.forEach((node, index) => {
+    if (old[index]) become(old[index], node);
+    else parent.append(node);
+  });
+  for (const node of old.slice(fresh.length)) node.remove();
 }
 
 /** Whether an element shows its text in another form already: code in colours, a formula. */

@@ -1,6 +1,6 @@
 // When to draw growing text: with each frame while that is cheap, more rarely when it is not.
 
-const SHARE = 1 / 30;
+const SHARE = 1 / 50;
 const LONGEST_MS = 250;
 const FRAME_MS = 16;
 const HIDDEN_MS = 200;
@@ -42,10 +42,7 @@ export class Pace {
     const begun = performance.now();
     this.#waiting = false;
     this.#draw();
-    // Behind the microtasks of the draw, of which one lays the page out.
-    queueMicrotask(() => {
-      this.#drawn = performance.now();
-      this.#rest = restAfter(this.#drawn - begun);
-    });
+    this.#drawn = performance.now();
+    this.#rest = restAfter(this.#drawn - begun);
   }
 }

@@ -85,7 +85,6 @@ const reports = {
   chosenModel: () => picker.value,
   heartbeatSeconds: () => heartbeatSeconds,
   transport: () => live.transport,
-  onDrawn: (one) => one === current && scroll.follow(),
   steady: (one, element, change) => (one === current ? scroll.steady(element, change) : change()),
   onBusy: () => toast(gettext("A reply is being written. Wait for its end, or stop it first.")),
   onChange: (one) => one === current && drawState(),
@@ -177,7 +176,7 @@ async function show(pathname) {
     return;
   }
   entitle(titleOf(current));
-  viewport.replaceChildren(current.transcript.element);
+  scroll.show(current.transcript.element);
   scroll.toEnd();
   await refresh(current);
 }
@@ -232,7 +231,7 @@ function send(text, attachments = []) {
     composer.openFiles(id);
     sidebar.select(id);
     entitle(titleOf(current));
-    viewport.replaceChildren(current.transcript.element);
+    scroll.show(current.transcript.element);
   }
   drafting.sent(current.id);
   current.send(text, picker.value, attachments);

@@ -7,9 +7,7 @@ for (const element of document.querySelectorAll("[data-markdown]")) {
   const text = element.textContent;
   element.replaceChildren();
   element.classList.remove("plain");
-  const view = new MarkdownView(element);
-  view.show(text);
-  view.finish();
+  new MarkdownView(element).show(text, { whole: true });
 }
 
 const button = byId("print");
