@@ -21,6 +21,7 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright
 
 from benchmarks.trace import CATEGORIES, Cost, cost_of
+from tests.browser.chromium import program
 from tests.browser.visitor import Visitor
 from tests.integration.databases import SQLite
 from tests.integration.servers import Server, eventually
@@ -137,9 +138,8 @@ async def measure(arguments: argparse.Namespace) -> list[Result]:
     try:
         await server.start()
         async with async_playwright() as playwright:
-            program = shutil.which("chromium") or shutil.which("chromium-browser")
             browser = await playwright.chromium.launch(
-                executable_path=program, args=["--no-sandbox"]
+                executable_path=program(), args=["--no-sandbox"]
             )
             return [
                 await CASES[case](browser, server, arguments)

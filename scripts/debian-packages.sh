@@ -13,7 +13,7 @@ postgresql_here() {
 
 look() {
     missing=""
-    command -v chromium >/dev/null 2>&1 || need chromium
+    command -v chromium-headless-shell >/dev/null 2>&1 || need chromium-headless-shell
     postgresql_here || need postgresql
     command -v redis-server >/dev/null 2>&1 || need redis-server
     { command -v nginx || ls /usr/sbin/nginx; } >/dev/null 2>&1 || need nginx-light

@@ -6,13 +6,21 @@ from contextlib import asynccontextmanager
 
 from playwright.async_api import Browser, async_playwright
 
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
+"""The first that is here: the shell spares itself the windows that nobody sees."""
+
+
+def program() -> str:
+    """Find a browser on this machine."""
+    found = [path for name in PROGRAMS if (path := shutil.which(name))]
+    assert found, "no Chromium here; scripts/debian-packages.sh installs it"
+    return found[0]
+
 
 @asynccontextmanager
 async def launched() -> AsyncIterator[Browser]:
     """Run a browser for the time of the block."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert program, "no Chromium here; scripts/debian-packages.sh installs it"
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
         yield browser
         await browser.close()
