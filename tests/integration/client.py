@@ -142,7 +142,10 @@ class Reader:
         self._reading = asyncio.Event()
         self._reading.set()
         self._retry_seen = False
+        self._news = asyncio.Event()
+        """Set when something has come; a thousand readers that looked now and then took a core."""
         self._task = asyncio.create_task(self._read())
+        self._task.add_done_callback(lambda _: self._news.set())
 
     @property
     def status(self) -> int:
@@ -176,21 +179,22 @@ class Reader:
 
     async def until(self, claim: Callable[[Ledger], object], seconds: float = 20.0) -> None:
         """Wait until the ledger satisfies a claim."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self._satisfies(claim):
+                    await self._news.wait()
+                    self._news.clear()
+        except TimeoutError:
+            raise AssertionError(
+                f"after {seconds:.1f} s: reader of {self.ledger.run_id} is at "
+                f"{self.ledger.cursor}, closed {self.closed.is_set()}, "
+                f"last event {self.ledger.events[-1:]}"
+            ) from None
 
-        def is_satisfied() -> object:
-            if self._task.done() and not self._task.cancelled():
-                self._task.result()
-            return claim(self.ledger)
-
-        await eventually(
-            is_satisfied,
-            seconds,
-            lambda: (
-                f"reader of {self.ledger.run_id} is at {self.ledger.cursor}, closed "
-                f"{self.closed.is_set()}, last event {self.ledger.events[-1:]}"
-            ),
-            every_seconds=0.005,
-        )
+    def _satisfies(self, claim: Callable[[Ledger], object]) -> object:
+        if self._task.done() and not self._task.cancelled():
+            self._task.result()
+        return claim(self.ledger)
 
     async def until_started(self, seconds: float = 20.0) -> None:
         await self.until(lambda ledger: ledger.events, seconds)
@@ -227,6 +231,7 @@ class Reader:
                 *frames, pending = pending.split(b"\n\n")
                 for frame in frames:
                     self._record(frame.decode())
+                self._news.set()
             self.read_whole = self.connection.whole
         finally:
             if not self.left:
