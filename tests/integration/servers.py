@@ -14,10 +14,13 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.integration.nursery import ROOT, Forked, Nursery
+
 BIN = Path(sys.executable).parent
+WARNINGS = ("-W", "default::ResourceWarning")
 START_SECONDS = 40.0
 GRACEFUL_SECONDS = 8
 _LOWEST_PORT = 12_000
@@ -47,7 +50,9 @@ class Server:
     application: str = "chatproject.asgi:application"
     port: int = 0
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="holdfast-server-")))
-    process: subprocess.Popen[bytes] | None = None
+    fresh: bool = False
+    """Whether Python itself starts anew; else the libraries are there already, see `nursery.py`."""
+    process: subprocess.Popen[bytes] | Forked | None = None
 
     def __post_init__(self) -> None:
         self.port = self.port or free_port()
@@ -121,9 +126,15 @@ class Server:
     def spawn(self) -> None:
         """Start the process and return at once."""
         assert not self.alive, "the server runs already"
+        python, *command = self._command()
+        forks = sys.platform == "linux" and not self.fresh and command[0] == "-m"
         with self.log_path.open("ab") as log:
+            if forks and self.root == ROOT:
+                module, arguments = command[1], command[2:]
+                self.process = _nursery().run(module, arguments, self.environment(), log.fileno())
+                return
             self.process = subprocess.Popen(
-                self._command(),
+                [python, *WARNINGS, *command],
                 cwd=self.root,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -196,7 +207,7 @@ class Server:
             os.killpg(self.process.pid, number)
 
     def _command(self) -> list[str]:
-        python = [sys.executable, "-W", "default::ResourceWarning"]
+        python = [sys.executable]
         port = str(self.port)
         uvicorn = [*python, "-m", "uvicorn", self.application, "--host", "127.0.0.1"]
         uvicorn += ["--port", port, "--lifespan", "on", "--reset-contextvars"]
@@ -303,6 +314,12 @@ async def answers(port: int, path: str) -> bool:
         return False
     finally:
         writer.close()
+
+
+@cache
+def _nursery() -> Nursery:
+    inherited = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return Nursery([sys.executable, *WARNINGS], inherited | {"PYTHONUNBUFFERED": "1"})
 
 
 def _die_with_parent() -> None:

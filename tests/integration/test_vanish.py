@@ -46,7 +46,7 @@ class Usage:
 async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     servers: Servers, database: str
 ) -> None:
-    server = await servers.start("uvicorn", database, env=ENV)
+    server = await servers.start("uvicorn", database, env=ENV, fresh=True)
     client = await servers.client(server)
     conversations = await _conversations(client, CLIENTS)
     first_idle = await _idle(server)
