@@ -73,8 +73,10 @@ run: $(VENV)/.installed $(VENV)/.installed-model
 
 # --- Testing
 
+CHECKS := lint types javascript
+
 test: setup
-	@$(MAKE) --no-print-directory --keep-going lint types javascript pytest
+	@$(MAKE) --no-print-directory --keep-going $(if $(ARGS),$(CHECKS) pytest,pytest-parts FIRST="$(CHECKS)")
 
 setup: $(VENV)/.installed-dev packages model-required node_modules/.package-lock.json
 
@@ -90,12 +92,12 @@ model-required: $(VENV)/.installed-model
 	@if [ -s $(VENV)/.installed-model ]; then \
 	  echo "No offline model: $$(cat $(VENV)/.installed-model) (then: make model)" >&2; exit 1; fi
 
-# Two lanes side by side: what starts servers and promises seconds, and what mostly waits. What needs
-# the whole machine, thousands of clients or many servers, comes behind them, one after another.
-LANE := servers servers-postgresql
-BESIDE := inside inside-postgresql browser
-ALONE := law vanish vanish-postgresql
-PART = $(MAKE) --no-print-directory --keep-going --jobs=1
+# The parts run side by side, as many as keep two cores busy while most of them wait, the longest
+# first. What needs the whole machine, a thousand clients, comes behind them, one after another.
+PARTS := browser-1 browser-2 law servers servers-postgresql inside inside-postgresql
+ALONE := vanish vanish-postgresql
+SIDE_BY_SIDE ?= 3
+PART = $(MAKE) --no-print-directory --keep-going --output-sync=target
 INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
   --ignore=tests/integration/test_vanish.py
 ON_POSTGRESQL := --database=postgresql
@@ -106,7 +108,8 @@ pytest-law: TESTS = tests/integration/test_prefix_law.py
 pytest-inside: TESTS = --ignore=tests/integration --ignore=tests/browser
 pytest-inside-postgresql: TESTS = $(ON_POSTGRESQL) tests/streaming tests/conversations \
   --ignore=tests/conversations/providers
-pytest-browser: TESTS = tests/browser
+pytest-browser-1: TESTS = $(wildcard tests/browser/test_[a-l]*.py)
+pytest-browser-2: TESTS = $(wildcard tests/browser/test_[m-z]*.py)
 pytest-vanish: TESTS = tests/integration/test_vanish.py
 pytest-vanish-postgresql: TESTS = $(ON_POSTGRESQL) tests/integration/test_vanish.py
 
@@ -114,14 +117,12 @@ pytest: $(VENV)/.installed-dev
 	@$(if $(ARGS),$(PY) -m pytest $(ARGS),$(MAKE) --no-print-directory pytest-parts)
 
 pytest-parts:
-	@$(PART) $(BESIDE:%=pytest-%) >$(VENV)/beside.log 2>&1 & beside=$$!; \
-	trap 'kill $$beside; exit 130' INT TERM; status=0; \
-	$(PART) $(LANE:%=pytest-%) || status=1; \
-	wait $$beside || status=1; cat $(VENV)/beside.log; \
-	$(PART) $(ALONE:%=pytest-%) || status=1; \
+	@status=0; \
+	$(PART) --jobs=$(SIDE_BY_SIDE) $(FIRST) $(PARTS:%=pytest-%) || status=1; \
+	$(PART) --jobs=1 $(ALONE:%=pytest-%) || status=1; \
 	exit $$status
 
-EVERY_PART := $(LANE:%=pytest-%) $(BESIDE:%=pytest-%) $(ALONE:%=pytest-%)
+EVERY_PART := $(PARTS:%=pytest-%) $(ALONE:%=pytest-%)
 .PHONY: $(EVERY_PART)
 $(EVERY_PART):
 	@echo "pytest $(TESTS)"
