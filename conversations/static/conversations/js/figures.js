@@ -30,7 +30,7 @@ export function detailsOf(reply, nameOf) {
     [gettext("Tokens written"), usage && number(usage.output_tokens)],
     [gettext("Speed"), speed && interpolate(gettext("%s tokens per second"), [number(speed, 1)])],
     [gettext("Ending"), outcomeOf(reply)],
-    [gettext("Reason"), reply.reason],
+    [gettext("Reason"), reply.reason !== "stop" && reply.reason],
   ];
   return rows.filter(([, value]) => value);
 }

@@ -1,7 +1,20 @@
 // What few visits need: loaded when it is asked for, to keep the first load small.
 
+import { byId } from "./dom.js";
+
+/** Have a stylesheet that the page names, but has switched off: browsers load it once it is on. */
+function styled(name) {
+  const link = byId(`${name}-style`);
+  if (!link?.disabled) return null;
+  return new Promise((resolve) => {
+    link.onload = link.onerror = resolve;
+    link.disabled = false;
+  });
+}
+
 /** See importing.js. */
 export async function openImport(...given) {
+  await styled("share");
   return (await import("./importing.js")).openImport(...given);
 }
 
@@ -22,6 +35,7 @@ export async function openSettings(...given) {
 
 /** See share.js. */
 export async function openShare(...given) {
+  await styled("share");
   return (await import("./share.js")).openShare(...given);
 }
 
@@ -32,10 +46,27 @@ export async function showShortcuts(...given) {
 
 /** See prompts.js. */
 export async function openPrompts(...given) {
+  await styled("prompts");
   return (await import("./prompts.js")).openPrompts(...given);
 }
 
 /** See prompts.js. */
 export async function readPrompts(...given) {
   return (await import("./prompts.js")).readPrompts(...given);
+}
+
+/** See promptlist.js: it is there from the first slash on. */
+export function offerPrompts(composer) {
+  const field = byId("message");
+  field.addEventListener("input", async function begin() {
+    if (!field.value.startsWith("/")) return;
+    field.removeEventListener("input", begin);
+    try {
+      await styled("prompts");
+      const { PromptList } = await import("./promptlist.js");
+      new PromptList(composer).look();
+    } catch {
+      field.addEventListener("input", begin); // without a network; the next slash tries again
+    }
+  });
 }

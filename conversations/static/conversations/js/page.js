@@ -3,6 +3,7 @@
 import { Account } from "./account.js";
 import { again } from "./again.js";
 import { ask } from "./api.js";
+import { beginning, missing } from "./blank.js";
 import { copyText } from "./clipboard.js";
 import { Composer } from "./composer.js";
 import { OpenConversation } from "./conversation.js";
@@ -13,11 +14,10 @@ import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { stayAboveKeyboard } from "./keyboard.js";
 import { listen } from "./keys.js";
-import { openImport, openPrompts, openSettings, showShortcuts } from "./ondemand.js";
+import { offerPrompts, openImport, openPrompts, openSettings, showShortcuts } from "./ondemand.js";
 import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
-import { PromptList } from "./promptlist.js";
 import { reveal, unmark } from "./reveal.js";
 import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
@@ -51,7 +51,7 @@ const account = new Account({
   ],
 });
 const drafting = new Drafting(composer);
-new PromptList(composer);
+offerPrompts(composer);
 let newSettings = {};
 const sidebar = new Sidebar({
   onDeleted(id) {
@@ -172,7 +172,7 @@ async function show(pathname) {
   drawState();
   if (!current) {
     entitle("");
-    showEmpty();
+    viewport.replaceChildren(beginning((text) => send(text)));
     return;
   }
   entitle(titleOf(current));
@@ -212,8 +212,8 @@ async function refresh(one) {
     entitle(titleOf(one));
   } catch (error) {
     if (one !== current) return;
-    const missing = error instanceof Refused && [401, 404].includes(error.status);
-    if (missing && one.transcript.isEmpty) showMissing();
+    const isMissing = error instanceof Refused && [401, 404].includes(error.status);
+    if (isMissing && one.transcript.isEmpty) showMissing();
     else alarm(error);
   } finally {
     viewport.removeAttribute("aria-busy");
@@ -273,40 +273,9 @@ function entitle(title) {
   document.title = title ? `${title} · ${product}` : product;
 }
 
-function showEmpty() {
-  viewport.replaceChildren(
-    make(
-      "div",
-      { className: "empty" },
-      make("h2", {}, gettext("What shall we talk about?")),
-      make("p", {}, gettext("Close the tab, lose the network, come back tomorrow: the reply is kept.")),
-      make("div", { className: "suggestions" }, ...suggestions().map(suggestion)),
-    ),
-  );
-}
-
-function suggestions() {
-  return [
-    gettext("What is the capital of France?"),
-    gettext("Explain how tides work, with a small table"),
-    gettext("Write a haiku about a patient harbour"),
-  ];
-}
-
-function suggestion(text) {
-  return make("button", { type: "button", className: "suggestion", onclick: () => send(text) }, text);
-}
-
 function showMissing() {
   entitle(gettext("Not found"));
-  viewport.replaceChildren(
-    make(
-      "div",
-      { className: "empty" },
-      make("h2", {}, gettext("There is nothing here")),
-      make("p", {}, gettext("This conversation does not exist, or it belongs to somebody else.")),
-    ),
-  );
+  viewport.replaceChildren(missing());
 }
 
 function alarm(error) {

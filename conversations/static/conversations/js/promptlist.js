@@ -39,6 +39,11 @@ export class PromptList {
     });
   }
 
+  /** Show what fits the text that is there. */
+  look() {
+    return this.#typed();
+  }
+
   async #typed() {
     const sought = soughtIn(this.#field.value);
     if (sought === null) {

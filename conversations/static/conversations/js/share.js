@@ -188,5 +188,5 @@ function field(label, control) {
 }
 
 function choice(control, label) {
-  return make("label", { className: "choice" }, control, make("span", {}, label));
+  return make("label", { className: "tick" }, control, make("span", {}, label));
 }
