@@ -3,7 +3,7 @@
 from importlib.util import find_spec
 from typing import Any
 
-from chatproject import NAME, __version__, env
+from chatproject import NAME, __version__, env, logs
 
 BASE_DIR = env.BASE_DIR
 PRODUCT_NAME = NAME
@@ -169,20 +169,4 @@ def _chat_providers() -> dict[str, Any]:
 
 CHAT_PROVIDERS = _chat_providers()
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
-    "loggers": {
-        "httpx": {"level": "WARNING"},
-        "daphne": {"level": "INFO"},
-        # They have handlers of their own.
-        "django.server": {"propagate": False},
-        "django.channels.server": {"propagate": False},
-        "django.utils.autoreload": {"level": "WARNING"},
-    },
-}
+LOGGING = logs.config(env.text("LOG_LEVEL", "INFO").upper(), env.text("LOG_FORMAT", "text"))

@@ -27,7 +27,7 @@ from ninja.utils import check_csrf
 from conversations import conf, guests
 from conversations.bearing import bearer, key_of
 from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
-from streaming import threads
+from streaming import facts, threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -105,11 +105,13 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
             raise CsrfFailed
     user = await request.auser()
     if user.is_authenticated:
+        facts.note(user_id=user.pk)
         return user
     if request.method in _SAFE or not conf.guests_allowed():
         return None
     guest = await threads.write(guests.make)
     await alogin(request, guest, backend=backend_for_guests())
+    facts.note(user_id=guest.pk)
     return guest
 
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import keys
 from conversations.exceptions import NotSignedIn, ScopeMissing
 from conversations.keys import Holder
-from streaming import threads
+from streaming import facts, threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _OF_THE_ACCOUNT = ("leave", "export_account")
@@ -32,6 +32,7 @@ async def bearer(request: HttpRequest, secret: str) -> Any:
         return user
 
     request.user, request.auser = user, auser
+    facts.note(user_id=user.pk)
     return user
 
 

@@ -15,7 +15,7 @@ from conversations.conversing import owns_reply, revision
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, NotSignedIn, ScopeMissing, StorageUnavailable
 from conversations.requests import Send
-from streaming import frames, threads
+from streaming import facts, frames, threads
 from streaming.consumers import RunConsumer
 from streaming.frames import BadFrame
 from streaming.handshake import cookies_of
@@ -33,6 +33,7 @@ class ChatConsumer(RunConsumer):
         if user is None or (self._user_id is not None and user.pk != self._user_id):
             return False
         self._user_id = user.pk
+        facts.note(user_id=user.pk)
         return True
 
     async def _user(self) -> Any:

@@ -26,7 +26,7 @@ from conversations.exceptions import (
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
-from streaming import runs, workers
+from streaming import facts, runs, workers
 from streaming.connections import NoRoom, Place
 from streaming.cursor import BadCursor, Cursor
 from streaming.responses import EventStreamResponse, TextStreamResponse
@@ -67,6 +67,7 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
 
 
 async def _follow(request: HttpRequest, run_id: UUID, user_id: Any) -> HttpResponseBase:
+    facts.note(run_id=run_id)
     place = take_place(user_id)
     try:
         subscription = await _contracted(runs.resume(request, run_id), run_id)
@@ -138,6 +139,7 @@ async def start_and_answer(request: HttpRequest, user: Any, start: Start) -> Htt
 async def _answer_start(
     request: HttpRequest, user: Any, begun: Begun, place: Place | None
 ) -> HttpResponseBase:
+    facts.note(run_id=begun.run_id)
     path = events_path(begun.run_id)
     if place is not None:
         following = runs.follow(begun.run_id, begun.after)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from streaming import metrics
+from streaming import facts, metrics
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
@@ -104,6 +104,7 @@ class LiveRun(Feed):
 
     async def live(self, source: Source) -> None:
         """Produce the reply, then settle it."""
+        facts.begin(run_id=self.run_id)
         outcome = await self._produce(source)
         journal = self._worker.journal
         await journal.release(self)
