@@ -1,5 +1,5 @@
 """What a server process does beside serving: a project gives it to `streaming.asgi.wrap`."""
 
-from conversations import sessions
+from conversations import delivering, retention, sessions
 
-TASKS = (sessions.watch,)
+TASKS = (sessions.watch, delivering.deliver, retention.purge_daily)

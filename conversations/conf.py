@@ -55,6 +55,37 @@ def metrics_token() -> str:
     return str(getattr(settings, "METRICS_TOKEN", ""))
 
 
+def user_agent() -> str:
+    """Return how we introduce ourselves to other servers."""
+    version = product_version()
+    return product_name() + (f"/{version}" if version else "")
+
+
+def retention_days() -> int:
+    """Return after how many days without a change conversations go; 0: never. RETENTION_DAYS."""
+    return int(getattr(settings, "RETENTION_DAYS", 0))
+
+
+def webhooks_may_go_inside() -> bool:
+    """Say whether webhooks may lead to private addresses: WEBHOOKS_ALLOW_PRIVATE."""
+    return bool(getattr(settings, "WEBHOOKS_ALLOW_PRIVATE", False))
+
+
+def webhooks_timeout_seconds() -> float:
+    """Return how long a receiver may take: WEBHOOKS_TIMEOUT_SECONDS."""
+    return float(getattr(settings, "WEBHOOKS_TIMEOUT_SECONDS", 30))
+
+
+def webhooks_retry_seconds() -> float:
+    """Return the first pause before another attempt: WEBHOOKS_RETRY_SECONDS."""
+    return float(getattr(settings, "WEBHOOKS_RETRY_SECONDS", 5))
+
+
+def webhooks_attempts() -> int:
+    """Return after how many attempts a delivery is given up: WEBHOOKS_ATTEMPTS."""
+    return int(getattr(settings, "WEBHOOKS_ATTEMPTS", 10))
+
+
 def chat_providers() -> dict[str, Any]:
     """Return the providers by alias, the default first: CHAT_PROVIDERS."""
     return dict(getattr(settings, "CHAT_PROVIDERS", {}))

@@ -382,3 +382,5 @@ class Share(models.Model):
 from conversations.attempts import Attempts as Attempts  # noqa: E402
 from conversations.key_models import ApiKey as ApiKey  # noqa: E402
 from conversations.key_models import Recheck as Recheck  # noqa: E402
+from conversations.webhook_models import Delivery as Delivery  # noqa: E402
+from conversations.webhook_models import Webhook as Webhook  # noqa: E402

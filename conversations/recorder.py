@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Field
 from django.utils import timezone
 
-from conversations import spending
+from conversations import spending, webhooks
 from conversations.models import Conversation, Message
 from conversations.sync import announce
 from streaming.outcome import Outcome, Spent, Usage
@@ -66,6 +66,7 @@ class MessageRecorder:
             known_characters=found[5],
         )
         spending.add(owner_id, taken)
+        webhooks.put(run_id, owner_id, settlement, now)
         return True
 
     def load(self, run_id: UUID) -> Recorded | None:

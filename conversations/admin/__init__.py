@@ -7,12 +7,15 @@ from conversations.admin.conversations import ConversationAdmin
 from conversations.admin.keys import ApiKeyAdmin
 from conversations.admin.people import ChatUserAdmin, GuestAdmin
 from conversations.admin.runs import RunAdmin, WorkerAdmin
+from conversations.admin.webhooks import DeliveryAdmin, WebhookAdmin
 
 __all__ = [
     "ApiKeyAdmin",
     "ChatUserAdmin",
+    "DeliveryAdmin",
     "ConversationAdmin",
     "GuestAdmin",
     "RunAdmin",
     "WorkerAdmin",
+    "WebhookAdmin",
 ]

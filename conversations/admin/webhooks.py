@@ -1,0 +1,126 @@
+"""Webhooks and their deliveries: what was told to whom, and how that went."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from conversations import webhooks
+from conversations.admin.forms import ReadOnlyAdmin
+from conversations.models import Delivery, Webhook
+from conversations.webhook_models import new_secret
+
+
+class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Where, what, and whether with another secret."""
+
+    renew = forms.BooleanField(
+        label=_("New secret"),
+        required=False,
+        help_text=_("Make another secret and show it once; the old one counts no more."),
+    )
+
+    class Meta:
+        model = Webhook
+        fields = ["url", "description", "enabled", "with_content"]
+
+    def clean_url(self) -> str:
+        url = str(self.cleaned_data["url"])
+        if "@" in url.partition("://")[2].partition("/")[0]:
+            raise ValidationError(_("Leave name and password out of the address."))
+        return url
+
+
+@admin.register(Webhook)
+class WebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A webhook's secret is shown once, when it is made."""
+
+    form = WebhookForm
+    list_display = ["__str__", "url", "enabled", "with_content", "waiting", "dead"]
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[Webhook]":
+        waiting, dead = Delivery.State.WAITING, Delivery.State.DEAD
+        found: QuerySet[Webhook] = super().get_queryset(request)
+        return found.annotate(
+            waiting_count=Count("deliveries", filter=Q(deliveries__state=waiting)),
+            dead_count=Count("deliveries", filter=Q(deliveries__state=dead)),
+        )
+
+    @admin.display(description=_("waiting"))
+    def waiting(self, webhook: Any) -> int:
+        return int(webhook.waiting_count)
+
+    @admin.display(description=_("given up"))
+    def dead(self, webhook: Any) -> int:
+        return int(webhook.dead_count)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = ("url", "description", "enabled", "with_content")
+        return fields if obj is None else (*fields, "renew")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and form.cleaned_data.get("renew"):
+            obj.secret = new_secret()
+        super().save_model(request, obj, form, change)
+        transaction.on_commit(webhooks.forget)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        super().delete_model(request, obj)
+        transaction.on_commit(webhooks.forget)
+
+    def response_add(
+        self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        return self._secret_of(request, obj)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> HttpResponse:
+        if "renew" in request.POST:
+            return self._secret_of(request, obj)
+        return super().response_change(request, obj)
+
+    def _secret_of(self, request: HttpRequest, webhook: Webhook) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Webhook"),
+            "webhook": webhook,
+        }
+        page = "admin/holdfast_conversations/webhook/made.html"
+        return TemplateResponse(request, page, context, headers={"Cache-Control": "no-store"})
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    """Latest first; what was given up can be sent again."""
+
+    list_display = [
+        *("id", "webhook", "run_id", "state", "attempts"),
+        *("last_outcome", "created_at", "next_at", "done_at"),
+    ]
+    list_filter = ["state", "webhook"]
+    list_select_related = ["webhook"]
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = ["=id", "=run_id"]
+    fields = [
+        *("id", "webhook", "run_id", "state", "attempts"),
+        *("last_outcome", "created_at", "next_at", "done_at"),
+    ]
+    actions = ["send_again"]
+
+    @admin.action(description=_("Send the selected deliveries again"), permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:
+        count = webhooks.redeliver(list(queryset.values_list("pk", flat=True)))
+        text = ngettext(
+            "%(count)s delivery is sent again.", "%(count)s deliveries are sent again.", count
+        )
+        self.message_user(request, text % {"count": count})
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("holdfast_conversations.change_delivery")
