@@ -205,7 +205,7 @@ def check_cors_origins(**kwargs: Any) -> list[CheckMessage]:
         Error(
             f"CORS_ALLOWED_ORIGINS has {origin!r}, which is no origin.",
             hint="Scheme, host and maybe a port, no path and no stars: https://app.example",
-            id="holdfast_conversations.E020",
+            id="holdfast_conversations.E040",
         )
         for origin in conf.cors_allowed_origins()
         if not re.fullmatch(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:]+\])(?::\d+)?", origin)

@@ -11,6 +11,8 @@ from PIL import Image, UnidentifiedImageError
 from conversations.exceptions import TooLarge, UnsupportedType
 
 TEXT = "text/plain"
+DAMAGED = (OSError, SyntaxError, ValueError, EOFError, LookupError, OverflowError)
+"""What Pillow's plugins raise for files that begin like an image and are none."""
 MOST_PIXELS = 50_000_000
 """Of an image: what today's cameras make, and what decoding it may cost."""
 _MOST_NAME = 150
@@ -58,8 +60,7 @@ def _image_type(file: BinaryIO) -> str | None:
         raise TooLarge(_("The image has too many pixels.")) from None
     except UnidentifiedImageError:
         return None
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError, IndexError, OverflowError):
-        # What Pillow's plugins raise for files that begin like an image and are none.
+    except DAMAGED:
         raise UnsupportedType(_("The image is damaged.")) from None
     return kind
 

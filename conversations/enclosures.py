@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from conversations.tokens import estimate_tokens
+from conversations.tokens import estimate_tokens, most_characters
 
 IMAGE_TOKENS = 1000
 """What an image costs, about as much as the known models say of one that fills their view."""
-_MOST_IMAGES = 20
+MOST_IMAGES = 20
+"""Of a prompt."""
 _FRAME_TOKENS = 40  # name and fence around a text
 _LEAST_TOKENS = 60  # less of a text says nothing
 _TICKS = re.compile("`{3,}")
@@ -38,7 +39,14 @@ class LostFile:
     name: str
 
 
-Enclosure = TextFile | ImageFile | LostFile
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnreadFile:
+    """A text for which there is no room, as was plain before it was read."""
+
+    name: str
+
+
+Enclosure = TextFile | ImageFile | LostFile | UnreadFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ def enclose(
     until the room is needed.
     """
     found: dict[int, Enclosed] = {}
-    images_left = _MOST_IMAGES if sees else 0
+    images_left = MOST_IMAGES if sees else 0
     for place in sorted(files, reverse=True):
         shown = [file for file in files[place] if isinstance(file, ImageFile) and file.url]
         shown = shown[:images_left]
@@ -75,8 +83,10 @@ def enclose(
     return found
 
 
-def _told(file: ImageFile | LostFile, shown: Sequence[ImageFile]) -> str:
+def _told(file: ImageFile | LostFile | UnreadFile, shown: Sequence[ImageFile]) -> str:
     name = _plain(file.name)
+    if isinstance(file, UnreadFile):
+        return f'[Attached file "{name}": there is no room for it]'
     if isinstance(file, LostFile):
         return f'[A file was attached that is gone: "{name}"]'
     if file in shown:
@@ -99,7 +109,7 @@ def _quotes(files: Sequence[TextFile], room_tokens: int) -> list[tuple[str, int]
 
 def _cost(text: str, room_tokens: int) -> int:
     """Estimate what a text costs; of one that is far too long, only that it is."""
-    few = text[: _characters(room_tokens) + 1]
+    few = text[: most_characters(room_tokens) + 1]
     return _FRAME_TOKENS + estimate_tokens(few)
 
 
@@ -118,7 +128,7 @@ def _quote(file: TextFile, share_tokens: int) -> tuple[str, int]:
 
 def _fitting(text: str, room_tokens: int) -> str:
     """Return as much of the beginning as costs no more than this; to the end of a line, if near."""
-    few = text[: _characters(room_tokens)]
+    few = text[: most_characters(room_tokens)]
     if estimate_tokens(few) <= room_tokens:
         return few
     low, high = 0, len(few)
@@ -130,11 +140,6 @@ def _fitting(text: str, room_tokens: int) -> str:
             high = middle - 1
     line_end = few.rfind("\n", 0, low) + 1
     return few[: line_end if line_end > low * 0.8 else low]
-
-
-def _characters(tokens: int) -> int:
-    """Return how many characters could be so many tokens at most."""
-    return 3 * max(tokens, 0)
 
 
 def _plain(name: str) -> str:

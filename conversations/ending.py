@@ -1,5 +1,6 @@
 """The transactions that end replies before their time: a stop, and deletions."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -72,18 +73,25 @@ def discard_message(user_id: Any, message_id: UUID) -> list[UUID]:
         )
         if message is None:
             raise NotFound
-        doomed = _subtree(message)
-        running = Message.objects.running().filter(id__in=doomed)
-        runs = list(running.values_list("id", flat=True))
-        Run.objects.filter(id__in=runs).update(discarded=True)
+        # Run before person before conversation, as in `discard`.
+        runs = _discard_running(_subtree(message))
         ids = {"conversation_id": message.conversation_id, "message_id": message_id}
         announce(user_id, ("message.deleted", ids))
+        doomed = _subtree(message)  # with what was begun until we held the person
+        runs += _discard_running(doomed, known=runs)
         Conversation.objects.filter(id=message.conversation_id, head_id__in=doomed).update(
             head_id=_shown_instead(message)
         )
         # All at once: Django follows a cascade by recursion, one level of it for each message.
         Message.objects.filter(id__in=doomed).delete()
         return runs
+
+
+def _discard_running(messages: set[UUID], *, known: Sequence[UUID] = ()) -> list[UUID]:
+    running = Message.objects.running().filter(id__in=messages).exclude(id__in=known)
+    runs = list(running.values_list("id", flat=True))
+    Run.objects.filter(id__in=runs).update(discarded=True)
+    return runs
 
 
 def _shown_instead(message: Message) -> UUID | None:

@@ -77,10 +77,14 @@ def _answer(request: HttpRequest, error: Any) -> HttpResponse:
     return server_error(request)
 
 
+_PLACES = ("body", "payload", "path", "query")
+"""Where the validator found a field; its name says enough."""
+
+
 def invalid(found: list[dict[str, Any]]) -> InvalidField:
     """Turn the first validation error into the contract's, which names the field."""
     first = found[0]
-    place = [str(step) for step in first.get("loc", ()) if step not in ("body", "payload", "path")]
+    place = [str(step) for step in first.get("loc", ()) if step not in _PLACES]
     field = ".".join(place) or "body"
     return InvalidField(f"{field}: {_reason(first)}", field=field)
 

@@ -15,7 +15,12 @@ from django.utils.translation import gettext as _
 from ninja import Router
 
 from conversations.accounts import signed_in_with_file
-from conversations.exceptions import ChatError, StorageUnavailable, UnsupportedType
+from conversations.exceptions import (
+    ChatError,
+    StorageUnavailable,
+    TooManyRequests,
+    UnsupportedType,
+)
 from conversations.form_files import one_file
 from conversations.imports.taking import Import
 from streaming.responses import LinesStreamResponse
@@ -23,6 +28,8 @@ from streaming.responses import LinesStreamResponse
 router = Router()
 logger = logging.getLogger(__name__)
 
+_importing: set[Any] = set()
+"""Whose import is under way in this process: one may take hundreds of megabytes for a moment."""
 _LINES = "application/jsonl"
 _FORM = "multipart/form-data"
 _PLAIN = (
@@ -50,18 +57,28 @@ _FILE: dict[str, Any] = {
 @router.post("/import", response={200: dict}, auth=signed_in_with_file, openapi_extra=_FILE)
 async def import_conversations(request: HttpRequest) -> HttpResponseBase:
     """Take conversations from a file: our JSON or JSONL, or ChatGPT's export, also in a ZIP."""
+    user_id = request.auth.pk  # type: ignore[attr-defined]
     file = await sync_to_async(_file_of)(request)
+    if user_id in _importing:
+        file.close()
+        raise TooManyRequests(_("Another import of yours is under way."), retry_after_seconds=5)
+    _importing.add(user_id)
+
+    def close() -> None:
+        file.close()
+        _importing.discard(user_id)
+
     try:
-        taken = Import(request.auth.pk, file)  # type: ignore[attr-defined]
+        taken = Import(user_id, file)
         await taken.check()
         if _LINES not in request.headers.get("Accept", ""):
             said = [one async for one in taken.run() if "report" in one]
-            file.close()
+            close()
             return HttpResponse(msgspec.json.encode(said[-1]), content_type="application/json")
     except BaseException:  # whatever it was, nobody else closes the file
-        file.close()
+        close()
         raise
-    return LinesStreamResponse(_progress(taken), closing=[file.close])
+    return LinesStreamResponse(_progress(taken), closing=[close])
 
 
 def _file_of(request: HttpRequest) -> BinaryIO:

@@ -1,15 +1,11 @@
 """A person leaves: everything that is kept of them is deleted."""
 
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
-from django.conf import settings
-from django.contrib.auth import SESSION_KEY, get_user_model
+from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import ProtectedError, Q, RestrictedError
-from django.utils import timezone
 
 from conversations import replies
 from conversations.ending import discard
@@ -20,7 +16,7 @@ _BATCH = 50
 
 
 async def leave(user: Any) -> None:
-    """Delete a user with all of theirs; what is live ends first, and their sessions end, too.
+    """Delete a user with all of theirs; what is live ends first. Their sessions open nothing then.
 
     Where other data of a project holds on to the user, the account is closed instead: nobody can
     sign in to it, and nothing of the chat is left in it.
@@ -31,8 +27,6 @@ async def leave(user: Any) -> None:
         await replies.delete_conversations(Q(id__in=ids, owner_id=user.pk))
     for run_id in await threads.write(_delete, user.pk):
         runner.stop(workers.current(), run_id, reason="deleted")
-    for key in await sync_to_async(_sessions_of)(user.pk):
-        await threads.write(_end_session, key)
 
 
 def _some(user_id: Any) -> list[UUID]:
@@ -61,17 +55,3 @@ def _close(user: Any) -> None:
     user.set_unusable_password()
     user.is_active = False
     user.save()
-
-
-def _sessions_of(user_id: Any) -> list[str]:
-    """Find sessions by what is in them, where they are rows; others die with their user."""
-    store = import_module(settings.SESSION_ENGINE).SessionStore
-    if not hasattr(store, "get_model_class"):
-        return []
-    rows = store.get_model_class().objects.filter(expire_date__gt=timezone.now())
-    found = rows.iterator(chunk_size=500)
-    return [row.pk for row in found if row.get_decoded().get(SESSION_KEY) == str(user_id)]
-
-
-def _end_session(key: str) -> None:
-    import_module(settings.SESSION_ENGINE).SessionStore(key).delete()

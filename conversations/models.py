@@ -33,6 +33,8 @@ class Person(models.Model):
         related_name="holdfast_person",
     )
     revision = models.PositiveBigIntegerField(default=0)
+    starts = models.JSONField(default=list, editable=False)
+    """When they last started replies, in seconds since 1970; what they delete stays counted."""
 
     class Meta:
         verbose_name = _("person")

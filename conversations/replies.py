@@ -10,14 +10,15 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from conversations import ending, starting
+from conversations.admission import Starter
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
 from conversations.joining import joined
 from conversations.providers import providers
 from conversations.reading import Unread
 from conversations.requests import Start
 from conversations.shapes import events_path
-from conversations.starting import Begun, Starter
-from streaming import runner, runs, threads, tracing, workers
+from conversations.starting import Begun
+from streaming import runner, runs, threads, workers
 from streaming.source import Source, SourceFailed
 
 
@@ -32,11 +33,7 @@ async def start(user_id: Any, request: Start, *, address: str = "") -> Begun:
         the start goes on: once its row is committed, its run has a producer, whatever became of
         the request.
     """
-    with tracing.span("start") as opened:
-        trace = tracing.here()
-        begun = await runs.hold(_refusal(_start(user_id, request, address, trace)))
-        if isinstance(begun, Begun):
-            tracing.add(opened, run_id=begun.run_id, provider=begun.provider)
+    begun = await runs.hold(_refusal(_start(user_id, request, address)))
     if isinstance(begun, ReplyInProgress):
         # Here and not in the start's task, which knows nothing of the request's SCRIPT_NAME.
         begun.extra["events"] = events_path(begun.extra["run_id"])
@@ -53,7 +50,7 @@ async def _refusal(begin: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
         return error
 
 
-async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begun:
+async def _start(user_id: Any, request: Start, address: str) -> Begun:
     try:
         worker = await runs.ready()
     except runs.NotReady:
@@ -64,7 +61,7 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
     except (DatabaseError, InterfaceError) as error:
         raise StorageUnavailable from error
     if begun.new is not None:
-        runner.start(worker, begun.new, _source(begun), trace=trace)
+        runner.start(worker, begun.new, _source(begun))
     return begun
 
 

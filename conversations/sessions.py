@@ -7,6 +7,7 @@ other processes learn it from a row, which each of them looks for.
 """
 
 import asyncio
+import time
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -26,19 +27,25 @@ _SOON_SECONDS = 1.0  # the signal of a sign-out comes before the session has end
 _LOOK_SECONDS = 1.5
 _FRESH = timedelta(seconds=20)  # longer than a transaction takes: its rows are as old as its begin
 _KEPT = timedelta(minutes=10)
+_done_here: set[int] = set()
+"""Rows that need no second look in this process."""
 
 
 def connect() -> None:
     """Listen to what may end a session."""
-    for signed in (user_logged_in, user_logged_out):
-        signed.connect(_signed)
+    user_logged_in.connect(_signed_in)
+    user_logged_out.connect(_signed_out)
     for changed in (post_save, post_delete):
         changed.connect(_changed, sender=get_user_model())
 
 
-def _signed(sender: Any, *, user: Any = None, **rest: Any) -> None:
+def _signed_in(sender: Any, *, user: Any, **rest: Any) -> None:
+    recheck(user.pk)
+
+
+def _signed_out(sender: Any, *, user: Any = None, **rest: Any) -> None:
     if user is not None:
-        recheck(user.pk)
+        recheck(user.pk, seconds=_SOON_SECONDS)  # the session has not ended yet
 
 
 def _changed(
@@ -49,30 +56,35 @@ def _changed(
     transaction.on_commit(partial(recheck, instance.pk))
 
 
-def recheck(user_id: Any) -> None:
-    """Have everything that a person holds open, in any process, asked for its session again."""
+def recheck(user_id: Any, *, seconds: float = 0.0) -> None:
+    """Have everything that a person holds open, in any process, asked for its session again.
+
+    Args:
+        seconds: what is opened so soon after this was opened too early, too.
+    """
     Recheck.objects.filter(at__lt=Now() - _KEPT).delete()
-    Recheck.objects.create(user_key=str(user_id), at=Now())
-    _recheck_here(user_id)
+    _done_here.add(Recheck.objects.create(user_key=str(user_id), at=Now()).pk)
+    _recheck_here(user_id, seconds)
 
 
-def _recheck_here(user_id: Any) -> None:
+def _recheck_here(user_id: Any, seconds: float = 0.0) -> None:
     sync.tell(user_id, [{"type": "session.check"}])
     worker = workers.peek()
     if worker is not None:
-        worker.run_soon(partial(_close_streams_soon, str(user_id)))
+        before = time.monotonic() + seconds
+        worker.run_soon(partial(_close_streams_soon, str(user_id), before))
 
 
-def _close_streams_soon(reader_key: str) -> None:
-    asyncio.get_running_loop().call_later(_SOON_SECONDS, _close_streams, reader_key)
+def _close_streams_soon(reader_key: str, before: float) -> None:
+    asyncio.get_running_loop().call_later(_SOON_SECONDS, _close_streams, reader_key, before)
 
 
-def _close_streams(reader_key: str) -> None:
+def _close_streams(reader_key: str, before: float) -> None:
     worker = workers.peek()
     if worker is None:
         return
     for subscription in list(worker.subscriptions):
-        if subscription.reader_key == reader_key:
+        if subscription.reader_key == reader_key and subscription.begun_at <= before:
             subscription.plan_close()
 
 
@@ -88,9 +100,10 @@ class _Watch:
             return
         found = await threads.read(_fresh)
         for number, user_key in found.items():
-            if number not in self._known:
+            if number not in self._known | _done_here:
                 _recheck_here(user_key)
         self._known = set(found)
+        _done_here.intersection_update(found)
 
 
 def _fresh() -> dict[int, str]:

@@ -1,27 +1,21 @@
 """The start transaction: question, reply and run row, all or nothing."""
 
-from datetime import timedelta
-from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import transaction
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import attachments, prompting, rates, spending
+from conversations import admission, asking, attachments
+from conversations.admission import Starter
 from conversations.exceptions import (
     BadCursorGiven,
-    Draining,
     IdReused,
     InvalidField,
     NotFound,
     ReplyInProgress,
     StorageUnavailable,
-    TokenBudget,
-    TooManyRequests,
-    TooManyRuns,
     UnknownModel,
 )
 from conversations.models import Conversation, Message, Person, new_id
@@ -32,10 +26,7 @@ from conversations.recorder import about, spent_on
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
 from conversations.titling import title_of
-from conversations.tokens import estimate_tokens
-from streaming import metrics
 from streaming.conf import conf
-from streaming.connections import exceeds_share
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.models import Run
 from streaming.outcome import Spent
@@ -45,17 +36,6 @@ from streaming.statements import Fenced
 from streaming.transcript import StoredPart
 
 _Status = Message.Status
-
-
-class Starter(NamedTuple):
-    """Who starts, and the worker that would produce."""
-
-    user_id: Any
-    worker_id: UUID
-    worker_runs: int
-    draining: bool
-    address: str = ""
-    """From where; empty where nobody knows."""
 
 
 class Begun(NamedTuple):
@@ -85,12 +65,13 @@ def begin(starter: Starter, start: Start) -> Begun:
     """
     with transaction.atomic():
         # One start of a person at a time: the checks below read what the one before wrote.
-        person = Person.objects.select_for_update().filter(user_id=starter.user_id)
-        if person.first() is None:
+        people = Person.objects.select_for_update().filter(user_id=starter.user_id)
+        person = people.first()
+        if person is None:
             Person.objects.get_or_create(user_id=starter.user_id)
-            person.get()
+            person = people.get()
         if isinstance(start, Continue):
-            return _reopen(starter, start)
+            return _reopen(starter, person, start)
         attached = _attach(starter, start)
         if attached is not None:
             return attached
@@ -100,9 +81,11 @@ def begin(starter: Starter, start: Start) -> Begun:
         live = _live_runs(starter)
         _refuse_second(conversation.id, live)
         model = _model(start, conversation)
-        _check_length(start)
-        _check_limits(starter, len(live))
+        admission.check_length(start)
+        admission.check(starter, person, len(live))
         question = _question(starter, start, conversation)
+        branch = asking.branch(question, model)
+        prompt = asking.prompt(conversation, model, branch, continued=None)
         reply = Message(
             id=start.reply_id or new_id(),
             conversation=conversation,
@@ -113,12 +96,10 @@ def begin(starter: Starter, start: Start) -> Begun:
             provider=model.provider,
             created_at=timezone.now(),
             request_digest=digest(start),
+            asked_tokens=asking.estimate(branch, prompt),
         )
         reply.save(force_insert=True)
         _touch(starter, conversation, question, reply)
-        branch = _branch(question)
-        prompt = _prompt(conversation, model, branch, continued=None)
-        _note_asked(reply, branch, prompt)
         return _run(starter, start, reply, prompt, stored=[])
 
 
@@ -172,67 +153,6 @@ def _model(start: Start, conversation: Conversation) -> Model:
         return offered[start.model]
     # A model that is no longer offered must not lock a conversation.
     return offered.get(conversation.model) or next(iter(offered.values()))
-
-
-def _check_length(start: Send | Regenerate | Edit) -> None:
-    most = conf().message_characters
-    if most and isinstance(start, Send | Edit) and len(start.content) > most:
-        _hit("message_characters")
-        reason = gettext("is longer than %(max_length)s characters") % {"max_length": most}
-        raise InvalidField(f"content: {reason}", field="content")
-
-
-def _check_limits(starter: Starter, live: int) -> None:
-    limits = conf()
-    most = limits.runs_per_worker
-    if starter.draining:
-        raise Draining
-    if most and starter.worker_runs >= most:
-        _hit("runs_per_worker")
-        raise TooManyRuns(_("The server is busy; try again in a moment."))
-    if limits.runs_per_user and live >= limits.runs_per_user:
-        _hit("runs_per_user")
-        raise TooManyRuns
-    if exceeds_share(live, most, starter.worker_runs):
-        _hit("runs_per_user")
-        raise TooManyRuns
-    if limits.tokens_per_day and spending.spent_today(starter.user_id) >= limits.tokens_per_day:
-        _hit("tokens_per_day")
-        raise TokenBudget(retry_after_seconds=spending.seconds_to_midnight())
-    if limits.starts_per_minute:
-        _check_rate(starter, limits.starts_per_minute)
-    if limits.starts_per_minute_per_address and starter.address:
-        _check_address(starter.address, limits.starts_per_minute_per_address)
-
-
-def _check_address(address: str, most: int) -> None:
-    wait = rates.wait_for("starts", address, most_per_minute=most)
-    if wait:
-        _hit("starts_per_minute_per_address")
-        raise TooManyRequests(
-            _("Too many requests come from your network; try again in a moment."),
-            retry_after_seconds=wait,
-        )
-
-
-def _hit(limit: str) -> None:
-    metrics.limits_hit.labels(limit).inc()
-
-
-def _check_rate(starter: Starter, most: int) -> None:
-    minute = timedelta(minutes=1)
-    now = timezone.now()
-    times = (
-        Message.objects.of(starter.user_id)
-        .filter(role=Message.Role.ASSISTANT, created_at__gt=now - minute)
-        .order_by("-created_at")
-        .values_list("created_at", flat=True)[:most]
-    )
-    recent = list(times)
-    if len(recent) >= most:
-        wait = (recent[-1] + minute - now).total_seconds()
-        _hit("starts_per_minute")
-        raise TooManyRequests(retry_after_seconds=max(1, round(wait)))
 
 
 def _question(
@@ -302,51 +222,6 @@ def _touch(starter: Starter, conversation: Conversation, question: Message, repl
     )
 
 
-def _branch(last: Message) -> list[Message]:
-    """Return the messages from the root to this one."""
-    if last.parent_id is None:
-        return [last]
-    rows = last.conversation.messages.values_list("id", "parent_id")
-    parents = dict(rows)
-    ids: list[UUID] = []
-    at: UUID | None = last.id
-    while at is not None:
-        ids.append(at)
-        at = parents.get(at)
-    found = Message.objects.in_bulk(ids)
-    return [found[one] for one in reversed(ids)]
-
-
-def _prompt(
-    conversation: Conversation, model: Model, branch: list[Message], *, continued: Message | None
-) -> Prompt | Unread:
-    chosen = conversation.settings
-    build = partial(
-        prompting.build,
-        [(message.role, message.content) for message in branch],
-        model=model,
-        system_prompt=conversation.system_prompt,
-        continued=continued.content if continued is not None else None,
-        temperature=chosen.get("temperature"),
-        max_output_tokens=chosen.get("max_output_tokens"),
-    )
-    files = attachments.enclosed_in(branch)
-    places = {
-        place: files[message.id] for place, message in enumerate(branch) if message.id in files
-    }
-    return Unread(places, model.sees, build) if places else build()
-
-
-def _note_asked(reply: Message, branch: list[Message], prompt: Prompt | Unread) -> None:
-    """Keep what the prompt is estimated to be, for where the upstream does not say."""
-    if isinstance(prompt, Unread):
-        texts = [message.content for message in branch]  # its files are read later
-    else:
-        texts = [message.content for message in prompt.messages]
-    asked = sum(prompting.MESSAGE_TOKENS + estimate_tokens(text) for text in texts)
-    Message.objects.filter(id=reply.id).update(asked_tokens=min(asked, 2**31 - 1))
-
-
 def _run(
     starter: Starter,
     start: Start,
@@ -374,7 +249,7 @@ def _run(
     )
 
 
-def _reopen(starter: Starter, start: Continue) -> Begun:
+def _reopen(starter: Starter, person: Person, start: Continue) -> Begun:
     """Re-open a reply that was settled at exactly the cursor that the client names."""
     try:
         after = Cursor.parse(start.after.removesuffix(".end"))
@@ -396,16 +271,20 @@ def _reopen(starter: Starter, start: Continue) -> Begun:
     live = _live_runs(starter)
     _refuse_second(reply.conversation_id, live)
     model = _model(start, reply.conversation) if start.model else _own_model(reply)
-    _check_limits(starter, len(live))
+    admission.check(starter, person, len(live))
     stored = reply.stored_parts()
+    branch = asking.branch(reply.parent, model)
+    prompt = asking.prompt(reply.conversation, model, branch, continued=reply)
     Message.objects.filter(id=reply.id).update(
-        status=_Status.RUNNING, reason="", retryable=False, settled_at=None, claim=None
+        status=_Status.RUNNING,
+        reason="",
+        retryable=False,
+        settled_at=None,
+        claim=None,
+        asked_tokens=asking.estimate(branch, prompt),
     )
     ids = {"conversation_id": reply.conversation_id, "run_id": reply.id}
     announce(starter.user_id, ("run.started", {**ids, "message_id": reply.parent_id}))
-    branch = _branch(reply.parent)
-    prompt = _prompt(reply.conversation, model, branch, continued=reply)
-    _note_asked(reply, branch, prompt)
     begun = _run(starter, start, reply, prompt, stored=stored, spent=spent_on(reply))
     said = "" if model.continues else reply.content
     return begun._replace(after=after, provider=model.provider, said=said)

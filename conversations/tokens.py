@@ -18,3 +18,8 @@ def estimate_tokens(text: str) -> int:
     plain = text.encode("ascii", "ignore")
     marks = len(plain.translate(None, _LETTERS))
     return math.ceil((len(plain) - marks) / 3 + marks + (len(encoded) - len(plain)) * 2 / 3)
+
+
+def most_characters(tokens: int) -> int:
+    """Return how many characters could be so many tokens at most, as they are estimated here."""
+    return 3 * max(tokens, 0)

@@ -60,10 +60,10 @@ class Subscription:
         self._closing = worker.closing
         self._closed = False
         self._returns = False
-        begun = time.monotonic()
+        self.begun_at = time.monotonic()
         life = conf().connection_seconds
-        self._closes_at = begun + life if life else float("inf")
-        self.next_ping = begun + _heartbeat_seconds()
+        self._closes_at = self.begun_at + life if life else float("inf")
+        self.next_ping = self.begun_at + _heartbeat_seconds()
         """Monotonic time of the next sign of life."""
         self.cursor = after
         """What the reader has been given."""

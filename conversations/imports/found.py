@@ -15,7 +15,6 @@ CONVERSATION_MESSAGES = 20_000
 _TITLE_CHARACTERS = 200
 _ID_CHARACTERS = 200
 _EARLIEST = datetime(1970, 1, 2, tzinfo=UTC)
-_LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 _TICK = timedelta(microseconds=1)
 
 
@@ -82,20 +81,22 @@ class FoundConversation:
     def settle(self) -> None:
         """Bound the messages, and let each be later than the one that it follows."""
         kept: dict[str, FoundMessage] = {}
+        nearest: dict[str, FoundMessage | None] = {}  # for each message: itself, or one before it
         start = self.created_at or self.updated_at or datetime.now(UTC)
         for message in self.messages:
+            parent = nearest.get(message.parent) if message.parent is not None else None
+            nearest[message.id] = parent
             if message.characters > MESSAGE_CHARACTERS:
                 self.left_out["too_long"] += 1
                 continue
             if len(kept) == CONVERSATION_MESSAGES:
                 self.left_out["too_many"] += 1
                 continue
-            parent = kept.get(message.parent) if message.parent is not None else None
             message.parent = parent.id if parent is not None else None
             earliest = start if parent is None else parent.time + _TICK
             if message.created_at is None or (parent and message.created_at < earliest):
                 message.created_at = earliest
-            kept[message.id] = message
+            kept[message.id] = nearest[message.id] = message
         self.messages = list(kept.values())
         if not self.messages:
             raise NotReadable("empty")
@@ -136,7 +137,10 @@ def identity(value: Any) -> str:
 
 
 def moment(value: Any) -> datetime | None:
-    """Return a time that was written as seconds since 1970, or as ISO 8601 with an offset."""
+    """Return a time that was written as seconds since 1970, or as ISO 8601 with an offset.
+
+    One to come becomes now: it would lead every list for as long as it is to come.
+    """
     found = None
     try:
         if isinstance(value, str):
@@ -146,4 +150,4 @@ def moment(value: Any) -> datetime | None:
             found = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return found if found is not None and _EARLIEST < found < _LATEST else None
+    return min(found, datetime.now(UTC)) if found is not None and found > _EARLIEST else None

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from conversations.exceptions import BadJson, TooLarge
 
 _READ_BYTES = 256 * 1024
-_VALUE_CHARACTERS = 32_000_000
+_HELD_CHARACTERS = 16_000_000  # of what is one value; it takes twenty times that as lists of lists
 _SPACE = " \t\r\n"
 _LISTED = "conversations"
 
@@ -49,6 +49,7 @@ def _members(text: "_Text") -> Iterator[Any]:
     """Give an object; of one that lists conversations, these."""
     text.take("{")
     found: dict[str, Any] = {}
+    size = 0
     listed = False
     while text.peek() != "}":
         name = text.value()
@@ -59,7 +60,11 @@ def _members(text: "_Text") -> Iterator[Any]:
             listed = True
             yield from _elements(text)
         else:
+            before = text.taken
             found[name] = text.value()
+            size += text.taken - before
+            if size > _HELD_CHARACTERS:
+                raise TooLarge
         if text.peek() != "}":
             text.take(",")
             if text.peek() == "}":
@@ -79,6 +84,8 @@ class _Text:
         self._held = ""
         self._at = 0
         self._over = False
+        self.taken = 0
+        """Characters of all values so far."""
 
     def peek(self) -> str:
         """Return the next character that is no space; nothing at the end."""
@@ -111,11 +118,12 @@ class _Text:
                 # A number at the end of what is held may have more digits.
                 whole = end < len(self._held) or self._over
             if whole:
+                self.taken += end - self._at
                 self._at = end
                 return value
             if self._over:
                 raise BadJson
-            if len(self._held) - self._at > _VALUE_CHARACTERS:
+            if len(self._held) - self._at > _HELD_CHARACTERS:
                 raise TooLarge
             self._more(size)
             size *= 2

@@ -225,6 +225,19 @@ async def test_starts_in_a_minute_are_limited(alice: Client, set_streaming: SetS
     assert 50 <= int(response["Retry-After"]) <= 60
 
 
+async def test_a_continued_reply_and_a_deleted_one_count_as_starts(
+    alice: Client, set_streaming: SetStreaming
+) -> None:
+    set_streaming(STARTS_PER_MINUTE=2)
+    conversation, other = await converse(alice), await converse(alice)
+    reply = await asked(alice, conversation, script({"text": "Hold"}, {"fail": "upstream_reset"}))
+    path = f"/api/messages/{reply}/continue"
+    assert (await alice.ask("POST", path, {"after": "1-4"})).status_code == 202
+    await events(alice, reply)
+    assert (await alice.ask("DELETE", f"/api/conversations/{conversation}")).status_code == 204
+    assert error_of(await send(alice, other, "Hello")) == (429, "too_many_requests")
+
+
 async def test_runs_of_one_worker_are_limited(alice: Client, set_streaming: SetStreaming) -> None:
     set_streaming(RUNS_PER_WORKER=1)
     first, second = await converse(alice), await converse(alice)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import call_command
@@ -16,6 +17,7 @@ from pytest_django import Settings
 
 from conversations import ending
 from conversations.models import Attachment, Message
+from conversations.reading import Unread
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, error_of, messages, new_id, send
@@ -214,7 +216,8 @@ async def test_an_image_is_shown_and_everything_else_is_saved(alice: Client) -> 
     response = await alice.get(picture["url"])
     assert await body(response) == image()
     assert response["Content-Type"] == "image/png"
-    assert response["Content-Disposition"] == "inline; filename*=utf-8''cat%20%C3%A9.png"
+    plain, encoded = 'inline; filename="cat e.png"', "filename*=UTF-8''cat%20%C3%A9.png"
+    assert response["Content-Disposition"] == f"{plain}; {encoded}"
     page = await attached(alice, "page.html", b"<script>alert(1)</script>")
     response = await alice.get(page["url"])
     assert response["Content-Type"] == "text/plain; charset=utf-8"
@@ -387,7 +390,10 @@ async def test_purging_takes_what_was_not_sent_and_what_no_row_names(
 ) -> None:
     old, new, sent = [await attached(alice) for _ in range(3)]
     await asked(alice, await converse(alice), "Hi", attachments=[sent["id"]])
-    (media / "attachments" / "lost").write_bytes(b"x")
+    lost, theirs = str(uuid4()), "2026-01.pdf"
+    month = next(path for path in files_in(media)).parent
+    for name in (lost, theirs):
+        (month / name).write_bytes(b"x")
 
     def purge() -> str:
         Attachment.objects.exclude(id=new["id"]).update(
@@ -398,10 +404,11 @@ async def test_purging_takes_what_was_not_sent_and_what_no_row_names(
         return out.getvalue()
 
     assert "Deleted 1 files that were not sent and 0 without a row" in await threads.write(purge)
-    assert {path.name for path in files_in(media)} == {new["id"], sent["id"], "lost"}
-    os.utime(media / "attachments" / "lost", (0, 0))
+    assert {path.name for path in files_in(media)} == {new["id"], sent["id"], lost, theirs}
+    for name in (lost, theirs):
+        os.utime(month / name, (0, 0))
     assert "and 1 without a row" in await threads.write(purge)
-    assert {path.name for path in files_in(media)} == {new["id"], sent["id"]}
+    assert {path.name for path in files_in(media)} == {new["id"], sent["id"], theirs}
 
 
 # What the model gets
@@ -452,6 +459,33 @@ async def test_a_model_that_sees_is_shown_images_no_larger_than_it_needs(
         *("data:image/jpeg", "512x2048"),
         *("data:image/jpeg", "2048x7"),
     ]
+
+
+async def test_an_image_that_says_nonsense_of_its_camera_is_shown(
+    alice: Client, settings: Settings
+) -> None:
+    settings.CHAT_PROVIDERS = {"eyes": {"BACKEND": "tests.conversations.files.SeeingProvider"}}
+    content = image("PNG", (4096, 1024), exif=b"Exif\0\0no such thing")
+    file = await attached(alice, "large.png", content)
+    conversation = await converse(alice)
+    reply = await asked(alice, conversation, "", attachments=[file["id"]])
+    said = (await messages(alice, conversation))[reply]
+    assert (said["status"], said["content"].split()) == (
+        "completed",
+        ["data:image/jpeg", "2048x512"],
+    )
+
+
+async def test_files_for_which_there_is_no_room_are_not_read(alice: Client, media: Path) -> None:
+    files = [await attached(alice, f"{number}.txt", b"word " * 100) for number in range(3)]
+    rows = await threads.read(lambda: Attachment.objects.in_bulk([file["id"] for file in files]))
+    old, middle, new = (rows[UUID(file["id"])] for file in files)
+    (media / str(old.file)).unlink()  # whoever reads it finds it gone
+    found: dict[int, Any] = {}
+    unread = Unread({0: [old], 2: [middle], 4: [new]}, False, 900, lambda enclosed: enclosed)
+    found.update(await threads.read(unread.read))
+    kinds = {place: type(file).__name__ for place, [file] in found.items()}
+    assert kinds == {4: "TextFile", 2: "TextFile", 0: "UnreadFile"}
 
 
 async def test_whoever_is_not_signed_in_has_no_files(alice: Client, charlie: Client) -> None:

@@ -1,6 +1,8 @@
 """System checks of the chat, one test for each id."""
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from uuid import uuid4
@@ -16,6 +18,7 @@ from pytest_django import Settings
 from conversations import checks
 
 PREFIX = "holdfast_conversations."
+ROOT = Path(checks.__file__).parents[1]
 Check = Callable[..., list[CheckMessage]]
 
 
@@ -106,3 +109,13 @@ def test_e008_users_of_whom_there_is_no_second_guest(settings: Settings) -> None
 def test_e009_times_without_an_offset(settings: Settings) -> None:
     settings.USE_TZ = False
     assert ids(checks.check_time_zone) == ["E009"]
+
+
+def test_each_check_has_an_id_of_its_own() -> None:
+    places: dict[str, set[str]] = {}
+    for app in ("conversations", "streaming", "chatproject"):
+        for source in (ROOT / app).rglob("*.py"):
+            for found in re.findall(r'id="(\w+\.[EW]\d+)"', source.read_text()):
+                places.setdefault(found, set()).add(source.name)
+    assert places
+    assert {found: files for found, files in places.items() if len(files) > 1} == {}

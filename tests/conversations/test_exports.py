@@ -195,7 +195,7 @@ async def test_an_unknown_format_is_refused(alice: Client) -> None:
     conversation = await converse(alice)
     response = await alice.ask("GET", export(conversation, "exe"))
     assert response.status_code == 422
-    assert response.json()["error"]["field"] == "query.format"
+    assert response.json()["error"]["field"] == "format"
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import io
 import json
 import struct
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from pytest_django import Settings
 
 from conversations.exceptions import BadJson, TooLarge
 from conversations.imports.archive import found_in
+from conversations.imports.found import MESSAGE_CHARACTERS
 from conversations.imports.items import items
+from conversations.imports.ours import FORMAT
 from conversations.limits import BodyLimit
 from conversations.models import Conversation, Message
 from streaming import threads
@@ -411,7 +414,7 @@ async def test_a_file_may_be_larger_than_other_bodies_up_to_its_own_limit(
             more = message["more_body"]
         taken.append(size)
 
-    async def post(path: str, chunks: int) -> list[Any]:
+    async def post(path: str, chunks: int, method: str = "POST") -> list[Any]:
         left = chunks
         sent: list[Any] = []
 
@@ -423,7 +426,7 @@ async def test_a_file_may_be_larger_than_other_bodies_up_to_its_own_limit(
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": path, "headers": []}
+        scope = {"type": "http", "method": method, "path": path, "headers": []}
         await BodyLimit(app)(scope, receive, send)
         return sent
 
@@ -431,6 +434,7 @@ async def test_a_file_may_be_larger_than_other_bodies_up_to_its_own_limit(
     assert taken == [200_000]
     assert (await post("/api/import", 40))[0]["status"] == 413
     assert (await post("/api/conversations", 2))[0]["status"] == 413
+    assert (await post("/healthz", 2, "GET"))[0]["status"] == 413
     assert taken == [200_000]
 
 
@@ -457,3 +461,59 @@ async def test_a_long_conversation_can_be_deleted_from_its_first_message_on(alic
     first = next(m["id"] for m in tree.values() if m["parent_id"] is None)
     assert (await alice.ask("DELETE", f"/api/messages/{first}")).status_code == 204
     assert await messages(alice, conversation) == {}
+
+
+def ours(*messages: dict[str, Any]) -> bytes:
+    about = {"id": "x", "title": "Ours"}
+    whole = {"format": FORMAT, "version": 1, "conversation": about, "messages": messages}
+    return json.dumps(whole).encode()
+
+
+def said(name: str, parent: str | None, content: str, **more: Any) -> dict[str, Any]:
+    role = "user" if name.startswith("q") else "assistant"
+    parts = [{"kind": "text", "text": content}]
+    return {"id": name, "parent_id": parent, "role": role, "parts": parts, **more}
+
+
+async def branch_of(client: Client) -> list[dict[str, Any]]:
+    conversation = (await listed(client))["Ours"]["id"]
+    found = (await client.ask("GET", f"/api/conversations/{conversation}")).json()
+    return list(found["messages"])
+
+
+async def test_a_message_that_is_too_long_leaves_no_gap_in_its_conversation(alice: Client) -> None:
+    data = ours(
+        said("q1", None, "first"),
+        said("a1", "q1", "x" * (MESSAGE_CHARACTERS + 1)),
+        said("q2", "a1", "second"),
+        said("a2", "q2", "answer"),
+    )
+    report = await take(alice, data)
+    assert report["left_out"] == {"too_long": 1}
+    assert [m["content"] for m in await branch_of(alice)] == ["first", "second", "answer"]
+
+
+async def test_what_was_said_in_the_future_is_said_now(alice: Client) -> None:
+    later = "2087-01-01T00:00:00+00:00"
+    await take(alice, ours(said("q1", None, "first", created_at=later), said("a1", "q1", "then")))
+    now = datetime.now(UTC).isoformat()
+    assert all(message["created_at"] < now for message in await branch_of(alice))
+
+
+@pytest.mark.parametrize("text", ['{%s"x": 1}', "[[%s1]]"])
+def test_what_would_take_too_much_memory_at_once_is_refused(text: str) -> None:
+    much = '"%d": ' if text.startswith("{") else ""
+    members = "".join(f"{much % n if much else ''}[{'[],' * 300_000}[]]," for n in range(20))
+    with pytest.raises(TooLarge):
+        list(items(io.BytesIO((text % members).encode())))
+
+
+async def test_a_person_has_one_import_at_a_time(alice: Client, bob: Client) -> None:
+    lines = {"Accept": "application/jsonl"}
+    first = await alice.post("/api/import", CHATGPT, "application/json", headers=lines)
+    second = await alice.post("/api/import", data=CHATGPT, content_type="application/json")
+    assert error_of(second) == (429, "too_many_requests")
+    assert (await take(bob, CHATGPT))["added"] == 3
+    assert b"report" in b"".join([piece async for piece in first])
+    await threads.read(first.close)
+    assert (await take(alice, CHATGPT))["added"] == 0

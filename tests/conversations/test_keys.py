@@ -127,23 +127,35 @@ async def test_another_scheme_of_authorization_is_none_of_ours(alice: Client) ->
 
 
 @pytest.mark.parametrize(
-    ("scope", "method", "path", "body"),
+    ("scope", "others", "method", "path", "body"),
     [
-        ("read", "GET", "/api/conversations", None),
-        ("chat", "POST", "/api/conversations", {}),
-        ("account", "GET", "/api/account/export", None),
-        ("account", "DELETE", "/api/account", {"confirm": "nobody"}),
+        ("read", ["account"], "GET", "/api/conversations", None),
+        ("chat", ["read", "account"], "POST", "/api/conversations", {}),
+        ("account", ["read", "chat"], "GET", "/api/account/export", None),
+        ("account", ["read", "chat"], "DELETE", "/api/account", {"confirm": "nobody"}),
     ],
 )
 async def test_a_key_is_for_its_scopes_alone(
-    alice: Client, program: Client, scope: str, method: str, path: str, body: Any
+    *,
+    alice: Client,
+    program: Client,
+    scope: str,
+    others: list[str],
+    method: str,
+    path: str,
+    body: Any,
 ) -> None:
-    without = await key_of(alice, *(set(keys.SCOPES) - {scope}))
+    without = await key_of(alice, *others)
     response = await program.ask(method, path, body, authorization=without)
     assert error_of(response) == (403, "scope_missing")
     assert response.json()["error"]["scope"] == scope
     response = await program.ask(method, path, body, authorization=await key_of(alice, scope))
     assert response.status_code not in (401, 403)
+
+
+async def test_a_key_that_may_ask_may_read_too(alice: Client, program: Client) -> None:
+    key = await key_of(alice, "chat")
+    assert (await program.ask("GET", "/api/conversations", authorization=key)).status_code == 200
 
 
 async def test_only_the_digest_of_a_key_is_kept(alice: Client) -> None:
@@ -219,7 +231,7 @@ async def test_a_socket_whose_key_only_reads_may_not_ask_or_stop(alice: Client) 
 
 
 async def test_a_socket_whose_key_may_not_read_hears_and_follows_nothing(alice: Client) -> None:
-    communicator = socket(await key_of(alice, "chat"))
+    communicator = socket(await key_of(alice, "account"))
     assert (await communicator.connect(timeout=5))[0]
     run = (await send(alice, await converse(alice), "Hello")).json()["run_id"]
     await communicator.send_to(text_data=json.dumps({"type": "follow", "run_id": run}))

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.sessions.models import Session
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db.models import ProtectedError
 from django.db.models.signals import pre_delete
@@ -73,9 +72,7 @@ async def test_a_reply_in_flight_ends_first(alice: Client, providers: Path) -> N
 async def test_every_session_of_the_person_ends(alice: Client, bob: Client) -> None:
     other = Client()
     await other.aforce_login(alice.user)
-    assert await threads.read(Session.objects.count) == 3
     await leave(alice, confirm="alice")
-    assert await threads.read(Session.objects.count) == 1
     assert (await other.ask("GET", "/api/session")).json()["user"] is None
     assert (await bob.ask("GET", "/api/session")).json()["user"]["name"] == "bob"
 

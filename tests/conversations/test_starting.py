@@ -7,12 +7,12 @@ import pytest
 from django.db.models import Q
 
 from conversations import ending, replies, starting
+from conversations.admission import Starter
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
 from conversations.models import Conversation, Message
 from conversations.providers.scripted import ScriptedProvider
 from conversations.providers.types import Prompt
 from conversations.requests import Edit, Regenerate, Send, digest
-from conversations.starting import Starter
 from streaming import takeover, threads, workers
 from streaming.models import Fragment, Run
 from streaming.source import Source

@@ -1,5 +1,6 @@
 """Delete files that were uploaded and never sent, and files that no row names any more."""
 
+import re
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -13,6 +14,8 @@ from conversations.attachments import purge_unsent
 from conversations.models import Attachment
 
 _ROOT = "attachments"
+_OURS = re.compile(r"attachments/\d{4}/\d{2}/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?:_\w+)?")
+"""The directory may hold files of the project, too."""
 _BATCH = 500
 
 
@@ -34,7 +37,7 @@ def _purge_nameless(before: datetime) -> int:
     """Remove files that a process left behind when it died between file and row."""
     count = 0
     batch: list[str] = []
-    for path in _paths(_ROOT):
+    for path in filter(_OURS.fullmatch, _paths(_ROOT)):
         batch.append(path)
         if len(batch) == _BATCH:
             count += _remove_nameless(batch, before)

@@ -5,7 +5,8 @@ import { byId, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
-import { leaveForGood, showPreferences, showShortcuts } from "./ondemand.js";
+import { showPreferences } from "./preferences.js";
+import { leaveForGood, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");

@@ -12,11 +12,6 @@ function styled(name) {
   });
 }
 
-/** See deleting.js. */
-export async function deleteMessage(...given) {
-  return (await import("./deleting.js")).deleteMessage(...given);
-}
-
 /** See importing.js. */
 export async function openImport(...given) {
   await styled("share");
@@ -33,11 +28,6 @@ export async function askRemark(...given) {
   return (await import("./remark.js")).askRemark(...given);
 }
 
-/** See reveal.js. */
-export async function reveal(...given) {
-  return (await import("./reveal.js")).reveal(...given);
-}
-
 /** See settings.js. */
 export async function openSettings(...given) {
   return (await import("./settings.js")).openSettings(...given);
@@ -47,16 +37,6 @@ export async function openSettings(...given) {
 export async function openShare(...given) {
   await styled("share");
   return (await import("./share.js")).openShare(...given);
-}
-
-/** See details.js. */
-export async function showDetails(...given) {
-  return (await import("./details.js")).showDetails(...given);
-}
-
-/** See preferences.js. */
-export async function showPreferences(...given) {
-  return (await import("./preferences.js")).showPreferences(...given);
 }
 
 /** See shortcuts.js. */

@@ -43,8 +43,7 @@ function doOne() {
   }
 }
 
-/** Do all of it now. */
-export function doAll() {
+function doAll() {
   while (waiting.length) doOne();
 }
 
