@@ -36,13 +36,14 @@ _MESSAGE_CHARACTERS = 300
 _EVENT_CHARACTERS = 4000
 
 
-def config(level: str, style: str) -> dict[str, Any]:
+def config(level: str, style: str, *, console: bool = True) -> dict[str, Any]:
     """Return `LOGGING`.
 
     Args:
         level: of our own loggers. Others are never more talkative than INFO: at DEBUG they write
             statements with their parameters, frames and headers, so what people say.
         style: `text` or `json`, one object in each line.
+        console: whether the last lines are kept for the staff's console.
     """
     if style not in FORMATS:
         raise ImproperlyConfigured(f"LOG_FORMAT is {style!r}, not one of: {', '.join(FORMATS)}.")
@@ -53,10 +54,19 @@ def config(level: str, style: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"()": "chatproject.logs.formatter", "style": style}},
+        "formatters": {
+            "line": {"()": "chatproject.logs.formatter", "style": style},
+            "console": {"()": "chatproject.logs.formatter", "style": "json"},
+        },
         "filters": {"sockets": {"()": "chatproject.logs.WithoutSockets"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["stderr"], "level": others},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+            "console": {
+                "()": "conversations.console.tail.of_this_process",
+                "formatter": "console",
+            },
+        },
+        "root": {"handlers": ["stderr", *(["console"] if console else [])], "level": others},
         "loggers": {
             **{name: {"level": level} for name in _OURS},
             # Their handlers give way to the root's.

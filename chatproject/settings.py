@@ -173,4 +173,8 @@ def _chat_providers() -> dict[str, Any]:
 
 CHAT_PROVIDERS = _chat_providers()
 
-LOGGING = logs.config(env.text("LOG_LEVEL", "INFO").upper(), env.text("LOG_FORMAT", "text"))
+LOGGING = logs.config(
+    env.text("LOG_LEVEL", "INFO").upper(),
+    env.text("LOG_FORMAT", "text"),
+    console=env.flag("CONSOLE_LOG", default=True),
+)

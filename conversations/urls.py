@@ -6,6 +6,7 @@ from django.urls import URLPattern, include, path
 from conversations import share_page, views
 from conversations.account_urls import account
 from conversations.api import api
+from conversations.console.urls import console
 from conversations.errors import no_such_endpoint
 from conversations.manifest import manifest
 from conversations.streams import events
@@ -20,6 +21,7 @@ _own = [
     path("api/runs/<uuid:run_id>/events", events, name="events"),
     path("manifest.webmanifest", manifest, name="manifest"),
     *account,
+    *console,
 ]
 _last = path("api/<path:rest>", no_such_endpoint)
 

@@ -2,7 +2,7 @@
 
 import weakref
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -11,7 +11,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext
 
 P = ParamSpec("P")
-View = Callable[P, Awaitable[HttpResponseBase]]
+View = Callable[P, Coroutine[Any, Any, HttpResponseBase]]
 
 _all: "weakref.WeakSet[Slots]" = weakref.WeakSet()
 
