@@ -174,6 +174,7 @@ _MARKDOWN: dict[str, list[str]] = {
         f'![" onerror="{RUN}]({HOST}/x.png)',
         f'![x]({HOST}/x.png"onerror="{RUN})',
         f'![x](<{HOST}/x.png> "" onerror={RUN}")',
+        "![x](https://) ![y](http://evil.example:99999/) ![z](https://[b)",
     ],
     "reference": [
         f"[x][evil-one]\n\n[evil-one]: javascript:{RUN}",

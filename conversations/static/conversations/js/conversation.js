@@ -278,16 +278,17 @@ export class OpenConversation {
   }
 
   #ended({ outcome, reply, error }, start) {
+    const { accepted } = this.#follower; // what the server has is never taken back
     this.#follower = null;
     this.#connection = { state: "closed", accepted: true };
     this.#tree.note(reply);
     if (outcome === "settled") this.#page.onSettled(this, reply);
     else if (outcome !== "gone") {
-      start?.onRefused();
+      if (!accepted) start.onRefused();
       this.#page.onTrouble(this, new Refused(error.status, error));
     }
     this.#page.onChange(this);
-    if (outcome === "refused" && !start) {
+    if (outcome === "refused" && accepted) {
       this.transcript.of(reply.id)?.setConnection({ state: "lost", accepted: true });
     } else if (!this.#leaving) this.#refreshAfterEnd();
   }

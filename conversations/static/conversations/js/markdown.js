@@ -29,6 +29,7 @@ export class MarkdownView {
   #wantsWhole = false;
   #taken = "";
   #isWhole = false;
+  #isPlain = false;
   #work = null;
   #begun = 0;
   #name = `view-${++views}`;
@@ -55,7 +56,7 @@ export class MarkdownView {
     if (text !== this.#wanted) this.#isWhole = false;
     [this.#wanted, this.#wantsWhole] = [text, whole];
     if (this.#work) return false;
-    const work = this.#drawing();
+    const work = this.#drawingOrPlain();
     this.#begun = performance.now();
     if (work.next().done) return true;
     this.#work = work;
@@ -71,6 +72,18 @@ export class MarkdownView {
     this.#element.removeAttribute("aria-busy");
     this.#onComplete();
     return false;
+  }
+
+  /** What cannot be drawn is shown as it was written, and costs nothing around it. */
+  *#drawingOrPlain() {
+    try {
+      if (!this.#isPlain) return yield* this.#drawing();
+    } catch (error) {
+      console.error(error);
+      this.#isPlain = true;
+      this.#element.classList.add("plain");
+    }
+    this.#element.textContent = this.#wanted;
   }
 
   /** Draw what is wanted, and what comes to be wanted meanwhile. */
@@ -251,6 +264,6 @@ function frame(table) {
 // Who follows the link consents to being seen by that host.
 function caption(picture) {
   if (!picture.href) return;
-  picture.dataset.host = new URL(picture.href).host;
+  if (picture.host) picture.dataset.host = picture.host;
   picture.title ||= gettext("Opens the image in a new tab");
 }
