@@ -24,7 +24,8 @@ FOREIGN = r"""() => {
   for (const element of document.querySelectorAll(".reply-text *")) {
     if (!tags.has(element.localName)) found.push(element.outerHTML);
     for (const { name, value } of element.attributes) {
-      const ours = name === "id" && value.startsWith("view-");
+      const ours = (name === "id" && value.startsWith("view-")) ||
+        (name === "style" && /^contain-intrinsic-block-size: auto \d+lh;$/.test(value));
       if (!names.has(name) && !ours) found.push(`${name}=${value}`);
     }
     const href = element.getAttribute("href");

@@ -1,7 +1,12 @@
 """What a person wrote or saw stays, whatever the server says to it."""
 
-import pytest
+import asyncio
+from typing import Any
 
+import pytest
+from playwright.async_api import Route, expect
+
+from tests.browser.test_people import PASSWORD, sign_up
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -12,9 +17,11 @@ async def test_what_cannot_be_drawn_is_shown_as_it_was_written(visitor: Visitor)
     await visitor.sees_end()
     visitor.may_fail_to_load = True
     await visitor.page.evaluate(
-        """() => { const { console } = window; window.said = [];
+        """() => {
+          window.said = [];
           console.error = (error) => said.push(String(error));
-          DocumentFragment.prototype.querySelectorAll = () => { throw new TypeError("broken"); } }"""
+          DocumentFragment.prototype.querySelectorAll = () => { throw new TypeError("broken"); };
+        }"""
     )
     await visitor.play({"text": "**bold** "}, {"gate": visitor.gate}, {"text": "words"})
     await visitor.sees("**bold**")
@@ -43,9 +50,115 @@ async def test_a_reply_that_was_begun_is_not_taken_back_when_the_session_ends(
     assert await visitor.text() == "before"
     assert await page.locator("article.question").count() == 1
     assert await page.input_value("#message") == ""
+    await visitor.reply.get_by_role("button", name="Reconnect").wait_for()
     await page.unroute_all()
     visitor.open_gate()
-    await visitor.reply.get_by_role("button", name="Reconnect").click()
+    await visitor.reload()
     await visitor.sees_end()
     assert await visitor.text() == "before and after"
     assert len(await visitor.stored()) == 2
+
+
+def answers(status: int, code: str, *, after: asyncio.Event | None = None) -> Any:
+    """Refuse whatever changes something, once it is time."""
+
+    async def answer(route: Route) -> None:
+        if route.request.method == "GET":
+            return await route.continue_()
+        if after:
+            await after.wait()
+        error = {"code": code, "message": "Not now.", "retryable": True}
+        await route.fulfill(status=status, json={"error": error}, headers={"Retry-After": "600"})
+
+    return answer
+
+
+async def test_a_refused_question_stands_before_what_was_typed_meanwhile(
+    visitor: Visitor,
+) -> None:
+    page, field = visitor.page, visitor.page.locator("#message")
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    opened = visitor.conversation
+    visitor.may_fail_to_load = True
+    now = asyncio.Event()
+    await page.route("**/messages", answers(429, "too_many_runs", after=now))
+    await visitor.say("the first question")
+    await field.fill("typed meanwhile")
+    now.set()
+    await expect(field).to_have_value("the first question\n\ntyped meanwhile")
+    await expect(page.locator("article.question")).to_have_count(1)
+
+    now.clear()
+    await page.route("**/api/conversations", answers(429, "too_many_runs", after=now))
+    await page.click(".new-button")
+    await visitor.say("begins another")
+    await field.fill("and goes on")
+    row = page.locator(f"a[href='/c/{visitor.conversation}']")
+    await page.click(f"a[href='/c/{opened}']")
+    now.set()
+    await row.wait_for(state="detached")
+    await expect(field).to_have_value("the first question\n\ntyped meanwhile")
+    await page.click(".new-button")
+    await expect(field).to_have_value("begins another\n\nand goes on")
+
+
+async def test_what_was_sent_and_did_not_arrive_is_sent_by_the_next_page_once(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    visitor.may_fail_to_load = True
+    waits = page.locator("#status-line", has_text="Not sent yet")
+    await page.route("**/api/conversations", answers(503, "draining"))
+    await page.click(".new-button")
+    await visitor.play({"text": "it arrived"})
+    await waits.wait_for()
+    await page.fill("#message", "begun since")
+    await page.unroute_all()
+    await visitor.reload()
+    await visitor.sees("it arrived")
+    await visitor.sees_end()
+    await expect(page.locator("#message")).to_have_value("begun since")
+    assert len(await visitor.stored()) == 2
+    conversation = visitor.conversation
+
+    await page.route("**/api/messages/*/edit", answers(503, "draining"))
+    question = page.locator("article.question")
+    await question.hover()
+    await question.get_by_role("button", name="Edit").click()
+    await question.get_by_role("textbox").fill("in other words")
+    await question.get_by_role("button", name="Save & send").click()
+    await waits.wait_for()
+    await page.unroute_all()
+    await visitor.open("/")
+
+    async def arrived() -> bool:
+        stored = await visitor.stored(conversation)
+        return [one["content"] for one in stored if one["role"] == "user"][1:] == ["in other words"]
+
+    await visitor.until(arrived, "the other version is not sent")
+    kept = "Object.values(localStorage).some((it) => it.includes('in other words'))"
+    await visitor.until(lambda: _not(page.evaluate(kept)), "it is kept although it arrived")
+
+
+async def _not(found: Any) -> bool:
+    return not await found
+
+
+async def test_a_draft_is_seen_by_nobody_else_and_waits_for_its_writer(visitor: Visitor) -> None:
+    page, field = visitor.page, visitor.page.locator("#message")
+    name = await sign_up(visitor)
+    await field.fill("only for me")
+    kept = "Object.values(localStorage).join().includes('only for me')"
+    await visitor.until(lambda: page.evaluate(kept), "the draft is not kept")
+    await visitor.context.clear_cookies()  # the session is over
+    await visitor.reload()
+    await page.get_by_role("link", name="Sign in").wait_for()
+    await expect(field).to_have_value("")
+    await page.get_by_role("link", name="Sign in").click()
+    await page.fill("[name=username]", name)
+    await page.fill("[name=password]", PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await expect(field).to_have_value("only for me")

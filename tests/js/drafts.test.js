@@ -2,28 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { Drafts } from "../../conversations/static/conversations/js/drafts.js";
-
-class Storage {
-  items = new Map();
-  room = Infinity;
-  get length() {
-    return this.items.size;
-  }
-  key(n) {
-    return [...this.items.keys()][n] ?? null;
-  }
-  getItem(key) {
-    return this.items.get(key) ?? null;
-  }
-  setItem(key, value) {
-    const used = [...this.items].reduce((sum, [k, v]) => sum + (k === key ? 0 : v.length), 0);
-    if (used + value.length > this.room) throw new DOMException("full", "QuotaExceededError");
-    this.items.set(key, value);
-  }
-  removeItem(key) {
-    this.items.delete(key);
-  }
-}
+import { FakeStorage as Storage } from "./fakes.js";
 
 let time = 0;
 const drafts = (storage, base) => new Drafts(storage, { base, now: () => ++time });
@@ -105,4 +84,55 @@ test("two chats of one site keep their drafts apart", () => {
   assert.equal(drafts(storage, "/one/").idOf("holdfast:draft:/one/:new"), "new");
   assert.equal(drafts(storage, "/one/").idOf("holdfast:draft:/two/:new"), null);
   assert.equal(drafts(storage, "/one/").idOf(null), null);
+});
+
+const sent = (id, content = "How deep?") => ({ path: "/p", body: { reply_id: id, content } });
+
+test("what was sent is kept beside what is begun since, until the server has it", () => {
+  const storage = new Storage();
+  const ours = drafts(storage);
+  ours.write("a", "How deep?");
+  ours.forget("a");
+  ours.keepSaid("a", sent("r1"));
+  ours.write("a", "begun since");
+  ours.forget("a");
+  assert.deepEqual(drafts(storage).saidIn("a"), [sent("r1")]);
+  assert.deepEqual(drafts(storage).ids, ["a"]);
+  ours.forgetSaid("a", "another");
+  assert.equal(ours.saidIn("a").length, 1);
+  ours.forgetSaid("a", "r1");
+  assert.equal(storage.length, 0);
+});
+
+test("what the server has to get never makes room for drafts", () => {
+  const storage = new Storage();
+  const ours = drafts(storage);
+  ours.keepSaid("sent", sent("r1"));
+  for (let n = 0; n < 60; n++) ours.write(`c-${n}`, "text");
+  assert.equal(ours.saidIn("sent").length, 1);
+  assert.ok(storage.length <= 51);
+});
+
+test("a text that comes back stands before what was begun since, and only once", () => {
+  const ours = drafts(new Storage());
+  ours.write("a", "begun since");
+  ours.add("a", { text: "sent first", files: ["f"] });
+  assert.equal(ours.read("a"), "sent first\n\nbegun since");
+  ours.add("a", { text: "sent first", files: ["f"] });
+  assert.equal(ours.read("a"), "sent first\n\nbegun since");
+  assert.deepEqual(ours.filesOf("a"), ["f"]);
+  ours.write("gone", "written there");
+  ours.move("gone", "new");
+  assert.deepEqual([ours.read("gone"), ours.read("new")], ["", "written there"]);
+  ours.add("a", { text: "sent" });
+  assert.equal(ours.read("a"), "sent\n\nsent first\n\nbegun since");
+});
+
+test("one knows whether all that is written outlives the page", () => {
+  const ours = drafts(null);
+  assert.equal(ours.areSafe, true);
+  ours.keepSaid("a", sent("r1"));
+  assert.equal(ours.areSafe, false);
+  ours.forgetSaid("a", "r1");
+  assert.equal(ours.areSafe, true);
 });

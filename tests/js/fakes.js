@@ -221,3 +221,26 @@ class FakeSocket {
     if (mood !== "open") this.fail(mood);
   }
 }
+
+/** A browser's storage; `room` is how much fits in. */
+export class FakeStorage {
+  items = new Map();
+  room = Infinity;
+  get length() {
+    return this.items.size;
+  }
+  key(n) {
+    return [...this.items.keys()][n] ?? null;
+  }
+  getItem(key) {
+    return this.items.get(key) ?? null;
+  }
+  setItem(key, value) {
+    const used = [...this.items].reduce((sum, [k, v]) => sum + (k === key ? 0 : v.length), 0);
+    if (used + value.length > this.room) throw new DOMException("full", "QuotaExceededError");
+    this.items.set(key, value);
+  }
+  removeItem(key) {
+    this.items.delete(key);
+  }
+}

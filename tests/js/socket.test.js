@@ -150,6 +150,32 @@ test("nobody is asked again who was told to sign in, unless the page is woken", 
   assert.equal(far.made.length, 2);
 });
 
+test("whoever is signed in under another key is let in again, and what they follow waits for it", async () => {
+  const server = new FakeServer(stream("close", started(), ended("", "0-0")));
+  const { far, clock, socket, seen } = opened({
+    far: new FakeSockets(server),
+    isKnown: async () => true,
+  });
+  await settled();
+  far.last.fail(4401);
+  await settled();
+  const following = socket.follow(opening("r"));
+  await clock.advance(500);
+  assert.equal((await (await following).next()).value.type, "started");
+  assert.deepEqual(seen.states, ["connecting", "open", "connecting", "open"]);
+});
+
+test("where nobody says who is signed in, it is tried again", async () => {
+  const isKnown = async () => {
+    throw new TypeError("Failed to fetch");
+  };
+  const { far, clock, socket } = opened({ isKnown });
+  await settled();
+  far.last.fail(4401);
+  await clock.advance(500);
+  assert.equal(socket.state, "open");
+});
+
 test("sockets that do not open while requests are answered are blocked", async () => {
   const { far, clock, socket, seen } = opened({ mood: "refuse", probe: async () => {} });
   const waiting = assert.rejects(socket.follow(opening("r")), TypeError);

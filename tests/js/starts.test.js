@@ -5,6 +5,7 @@ import {
   continued,
   edited,
   regenerated,
+  said as start,
   sent,
 } from "../../conversations/static/conversations/js/starts.js";
 
@@ -55,4 +56,12 @@ test("a reply is continued from its cursor", () => {
     path: "/api/messages/r/continue",
     body: { after: "2-7" },
   });
+});
+
+test("what is kept of a question makes the same start again", () => {
+  const first = sent("c", { ...said, parent: "a1", attachments: [file] });
+  const kept = JSON.parse(JSON.stringify(first.kept));
+  assert.deepEqual(start(kept), first);
+  const version = edited({ id: "q", parent_id: null, parts: [] }, { content: "new", model: "m" });
+  assert.deepEqual([version.kept.of, first.kept.of], ["q", null]);
 });

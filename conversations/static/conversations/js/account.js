@@ -35,6 +35,11 @@ export class Account {
     return this.#user !== null;
   }
 
+  /** Whether somebody else has come; a guest who signs in stays who they are. */
+  isAnother(user) {
+    return Boolean(this.#hasAccount && user && user.id !== this.#user.id);
+  }
+
   #draw() {
     const name = this.#name;
     const label = interpolate(gettext("Account: %s"), [name]);

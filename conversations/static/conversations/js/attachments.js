@@ -96,6 +96,16 @@ export class Attachments {
     this.#draw();
   }
 
+  /** The files of a conversation belong to another one; what is on its way goes on. */
+  move(from, to) {
+    if (!this.has(from)) return;
+    this.#trays.set(to, [...this.#tray(to), ...this.#tray(from)]);
+    this.#trays.delete(from);
+    this.#told(from);
+    this.#told(to);
+    this.#draw();
+  }
+
   get #items() {
     return this.#tray(this.#key);
   }

@@ -98,6 +98,11 @@ export class Composer {
     this.#files.restore(attachments, conversation);
   }
 
+  /** A conversation's files belong to another one. */
+  moveFiles(from, to) {
+    this.#files.move(from, to);
+  }
+
   focus() {
     this.#field.focus({ preventScroll: true });
   }

@@ -6,7 +6,7 @@ import { deleteMessage } from "./deleting.js";
 import { Refused, follow } from "./events.js";
 import { latestWins } from "./latest.js";
 import { reopened, replyFrom, textOf } from "./reply.js";
-import { continued, edited, regenerated, sent } from "./starts.js";
+import { continued, edited, regenerated, said, sent } from "./starts.js";
 import { Transcript } from "./transcript.js";
 import { Tree, withFollowers } from "./tree.js";
 
@@ -82,10 +82,28 @@ export class OpenConversation {
   /** Ask; the question and the waiting reply are shown at once. */
   send(content, model, attachments = []) {
     const parent = this.#tree.branch.at(-1)?.id ?? null;
-    this.#start(sent(this.id, { parent, content, attachments, model }), {
-      prepare: () => this.#create(model),
-      onRefused: () => this.#page.onNotSent(this, content, attachments),
+    this.#say(sent(this.id, { parent, content, attachments, model }));
+  }
+
+  /** Bring to the server what was said before this page was loaded, unless it has it. */
+  async resume(kept) {
+    const { id, reply_id: replyId } = kept.body;
+    if (this.reply?.id === replyId) return;
+    [this.isNew, this.settings] = [false, kept.settings];
+    await this.refresh().catch((error) => {
+      if (!kept.isNew || ![401, 404].includes(error.status)) throw error;
+      this.isNew = this.loaded = true;
     });
+    if (this.#tree.messages.some((message) => message.id === id)) this.#page.onOver(this, replyId);
+    else if (this.isRunning) this.#notSaid(kept);
+    else this.#say(said(kept));
+  }
+
+  /** Open the editor of a version that was not taken; false where its question is not shown. */
+  editAgain({ of, body }) {
+    const question = this.transcript.of(of);
+    question?.edit(body.content);
+    return question !== undefined;
   }
 
   /**
@@ -187,9 +205,7 @@ export class OpenConversation {
   }
 
   #edit(question, content) {
-    this.#start(edited(question, { content, model: this.#page.chosenModel() }), {
-      onRefused: () => this.transcript.of(question.id)?.edit(content),
-    });
+    this.#say(edited(question, { content, model: this.#page.chosenModel() }));
   }
 
   #regenerate(reply, model) {
@@ -206,6 +222,20 @@ export class OpenConversation {
     } catch (error) {
       this.#page.onTrouble(this, error);
     }
+  }
+
+  /** Bring what a person wrote to the server; it is kept until the server has it. */
+  #say({ kept, ...start }) {
+    this.#page.onSaid(this, kept);
+    this.#start(start, {
+      prepare: () => this.#create(start.body.model),
+      onRefused: () => this.#notSaid(kept),
+    });
+  }
+
+  #notSaid(kept) {
+    this.#page.onOver(this, kept.body.reply_id);
+    this.#page.onNotSent(this, kept);
   }
 
   /** Show what is about to be, and bring it to the server; what it refuses is taken back. */
@@ -271,6 +301,7 @@ export class OpenConversation {
     this.transcript.of(replyId)?.setConnection(connection);
     this.#page.onChange(this);
     if (!taken) return;
+    this.#page.onOver(this, replyId);
     this.#page.onAccepted(this);
     // The follower is still being told; it may be closed with the next turn.
     if (this.#wantsStop) queueMicrotask(() => this.stop());

@@ -1,14 +1,18 @@
 // Keeps the composer and the drafts in step.
 
-import { ask } from "./api.js";
+import { ask, tokenField } from "./api.js";
 import { byId } from "./dom.js";
-import { Drafts, storageOfBrowser } from "./drafts.js";
+import { storageOfBrowser } from "./drafts.js";
+import { DraftsOfPeople } from "./whose.js";
 
 const PATIENCE_MS = 300;
 const NEW = "new";
 
 export class Drafting {
-  #drafts = new Drafts(storageOfBrowser(), { base: document.body.dataset.base });
+  #people = new DraftsOfPeople(storageOfBrowser(), {
+    base: document.body.dataset.base,
+    token: tokenField()[1],
+  });
   #composer;
   #id = null;
   #timer = 0;
@@ -26,13 +30,17 @@ export class Drafting {
     addEventListener("storage", (event) => this.#changedElsewhere(event));
   }
 
+  /** Learn who is here: see whose.js. */
+  meet(user) {
+    this.keep();
+    if (this.#people.meet(user, tokenField()[1]) && this.#id !== null) this.#show();
+  }
+
   /** Show what was begun in this conversation; null is one that does not exist yet. */
   open(id) {
     this.keep();
     this.#id = id ?? NEW;
-    const draft = this.#drafts.read(this.#id);
-    if (this.#composer.text !== draft) this.#composer.text = draft;
-    this.#bringFiles(this.#id);
+    this.#show();
   }
 
   /** Keep which uploaded files wait in a conversation; "" is one that does not exist yet. */
@@ -40,23 +48,57 @@ export class Drafting {
     if (this.#id !== null) this.#drafts.writeFiles(key || NEW, ids);
   }
 
-  /** The text went out into this conversation; what is in the field now belongs to it. */
+  /** The text goes out into this conversation; what is in the field now belongs to it. */
   sent(id) {
     if (this.#id !== null) this.#drafts.forget(this.#id);
     this.#id = id;
     this.keep();
   }
 
-  /** A text could not be sent: keep it as what was begun in this conversation. */
-  giveBack(id, text) {
-    if (id === null) this.#id = NEW; // there is no such conversation after all
-    this.#drafts.write(id ?? NEW, text);
+  /** Keep what was sent until the server has it, or has refused it. */
+  keepSaid({ id, isNew, settings }, said) {
+    if (this.#id === null || this.#drafts.saidIn(id).some(({ body }) => body.id === said.body.id)) return;
+    this.#drafts.keepSaid(id, { ...said, isNew, settings });
+    this.#guard();
+  }
+
+  forgetSaid(id, replyId) {
+    this.#drafts.forgetSaid(id, replyId);
+    this.#guard();
+  }
+
+  /** What was sent and has not reached the server, with the conversation of each. */
+  get allSaid() {
+    return this.#drafts.ids.flatMap((id) => this.#drafts.saidIn(id).map((said) => ({ id, said })));
+  }
+
+  /** What a conversation was begun with that the server may not know yet; undefined for any other. */
+  begun(id) {
+    return this.#drafts.saidIn(id).find(({ isNew }) => isNew);
+  }
+
+  /**
+   * A text could not be sent: it is what was begun in a conversation, before what was begun since.
+   * @param {string | null} id null where the conversation came to nothing
+   * @param {string} text
+   * @param {string} [gone] the one that came to nothing
+   */
+  giveBack(id, text, gone) {
+    this.keep();
+    if (this.#id === null) return;
+    const key = id ?? NEW;
+    if (gone) this.#drafts.move(gone, key);
+    this.#drafts.add(key, { text });
+    if (this.#id === gone) this.#id = key;
+    if (this.#id === key) this.#composer.text = this.#drafts.read(key);
+    this.#guard();
   }
 
   /** Write down what the field says. */
   keep() {
     clearTimeout(this.#timer);
     if (this.#id !== null) this.#drafts.write(this.#id, this.#composer.text);
+    this.#guard();
   }
 
   /** Forget every draft: the person leaves. */
@@ -64,6 +106,22 @@ export class Drafting {
     clearTimeout(this.#timer);
     this.#id = null;
     this.#drafts.clear();
+    this.#guard();
+  }
+
+  get #drafts() {
+    return this.#people.shown;
+  }
+
+  #show() {
+    const draft = this.#drafts.read(this.#id);
+    if (this.#composer.text !== draft) this.#composer.text = draft;
+    this.#bringFiles(this.#id);
+  }
+
+  // Where the browser could not keep all, it asks before it lets go of the page.
+  #guard() {
+    globalThis.onbeforeunload = this.#drafts.areSafe ? null : (event) => event.preventDefault();
   }
 
   // Those that this page does not hold itself, as far as the server still knows them as unsent.

@@ -19,7 +19,9 @@ const LOOK_MS = 20_000;
  * @param {() => Promise<void>} page.readShown
  * @param {(changed: string[]) => Promise<number | undefined>} page.readList
  * @param {(id: string) => void} page.onDeleted
+ * @param {() => Promise<object | null>} page.readPerson asks who is here
  * @param {() => void} page.onSignedOut
+ * @param {() => void} page.onSignedIn called when somebody is here again
  * @param {() => void} page.onNetwork called when the way to the server opens or closes
  */
 export function goLive(page) {
@@ -31,15 +33,19 @@ export function goLive(page) {
     onSync: (event) => sync.take(event),
     onRevision: (now) => sync.at(now),
     probe: revision,
+    isKnown: async () => (await page.readPerson()) !== null,
     isWatched: () => !document.hidden,
     onState(state) {
       wasOpen ||= state === "open";
       if (state === "refused") page.onSignedOut();
+      if (state === "open" && wasRefused) page.onSignedIn();
+      if (state === "refused" || state === "open") wasRefused = state === "refused";
       page.onNetwork();
     },
   });
   let isPersonKnown = false;
   let wasOpen = false;
+  let wasRefused = false;
 
   // Where sockets are blocked, somebody has to ask.
   function look() {

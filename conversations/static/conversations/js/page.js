@@ -109,19 +109,23 @@ const reports = {
     if (one === current) status.announce(announcementOf(reply));
     refreshList();
   },
-  onNotSent(one, content, attachments) {
-    if (one !== current) {
-      composer.restoreFiles(attachments, one.id);
-      return drafting.giveBack(one.id, content);
+  onSaid: (one, said) => drafting.keepSaid(one, said),
+  onOver: (one, replyId) => drafting.forgetSaid(one.id, replyId),
+  onNotSent(one, said) {
+    if (one === current && one.editAgain(said)) return;
+    const { content } = said.body;
+    if (!one.isNew) {
+      drafting.giveBack(one.id, content);
+      return composer.restoreFiles(said.attachments, one.id);
     }
-    if (!composer.text) composer.text = content;
-    drafting.giveBack(one.isNew ? null : one.id, composer.text);
-    if (one.isNew) composer.openFiles("");
-    composer.restoreFiles(attachments);
-    if (!one.isNew) return;
-    newSettings = one.settings;
+    // There is no such conversation after all: what was meant for it begins another one.
+    drafting.giveBack(null, content, one.id);
+    composer.moveFiles(one.id, "");
+    composer.restoreFiles(said.attachments, "");
     open.delete(one.id);
     sidebar.forget(one.id);
+    if (one !== current) return;
+    newSettings = one.settings;
     go(address("/"), { replace: true });
   },
   onGone(one) {
@@ -147,7 +151,12 @@ const live = goLive({
     sidebar.forget(id);
     if (current?.id === id) showMissing();
   },
+  readPerson: introduce,
   onSignedOut: () => alarm({ status: 401 }),
+  onSignedIn() {
+    status.calm();
+    introduce().catch(alarm);
+  },
   onNetwork: () => drawState(),
 });
 
@@ -161,7 +170,7 @@ async function show(pathname) {
   const id = conversationAt(pathname);
   if (current && current.id === id) return;
   current?.leave();
-  current = id ? (open.get(id) ?? remember(new OpenConversation(id, reports))) : null;
+  current = id ? openConversation(id) : null;
   status.calm();
   unmark();
   drafting.open(id);
@@ -226,8 +235,7 @@ function send(text, attachments = []) {
     current = remember(new OpenConversation(id, reports, { isNew: true, settings: newSettings }));
     newSettings = {};
     history.pushState(null, "", address(`/c/${id}`));
-    const title = text || attachments.map(({ name }) => name).join(", ");
-    sidebar.expect(id, title.replace(/\s+/g, " ").slice(0, 60));
+    expect(id, text, attachments);
     composer.openFiles(id);
     sidebar.select(id);
     entitle(titleOf(current));
@@ -235,6 +243,30 @@ function send(text, attachments = []) {
   }
   drafting.sent(current.id);
   current.send(text, picker.value, attachments);
+}
+
+/** Put a conversation into the list that begins with this. */
+function expect(id, text, attachments) {
+  const title = text || attachments.map(({ name }) => name).join(", ");
+  sidebar.expect(id, title.replace(/\s+/g, " ").slice(0, 60));
+}
+
+/** Bring to the server what was sent before this page was loaded. */
+function resume() {
+  for (const { id, said } of drafting.allSaid) {
+    const one = openConversation(id);
+    if (said.isNew) expect(id, said.body.content, said.attachments);
+    const away = () => {
+      if (one !== current) return one.leave();
+      scroll.show(one.transcript.element);
+      drawState();
+    };
+    one.resume(said).then(away, alarm);
+  }
+}
+
+function openConversation(id) {
+  return open.get(id) ?? remember(new OpenConversation(id, reports, drafting.begun(id)));
 }
 
 function remember(one) {
@@ -290,11 +322,12 @@ function signInLink() {
 
 async function keepModel(model) {
   composer.sees = picker.sees;
-  if (!current || current.isNew) return;
+  const one = current; // another one may be shown when it is answered
+  if (!one || one.isNew) return;
   try {
-    const path = `/api/conversations/${current.id}`;
+    const path = `/api/conversations/${one.id}`;
     await again(() => ask(path, { method: "PATCH", body: { model } }), { attempts: 3 });
-    current.model = model;
+    one.model = model;
   } catch (error) {
     alarm(error);
   }
@@ -318,11 +351,14 @@ async function introduce() {
   const { user, guests, limits } = await again(() => ask("/api/session"));
   heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
   composer.limits = limits ?? {};
+  if (account.isAnother(user)) return location.reload(); // all that is shown is another person's
+  if (user || !account.isKnown) drafting.meet(user);
   account.show({ user, guests });
   byId("admin-note").hidden = !user?.staff || !adminList;
   if (user) live.meet();
   if (user) await refreshList();
   else sidebar.showEmpty();
+  return user;
 }
 
 async function copyLast() {
@@ -364,6 +400,6 @@ again(() => ask("/api/models"), { attempts: Infinity })
     for (const one of open.values()) one.transcript.redraw();
   })
   .catch(alarm);
-introduce().catch(alarm);
+introduce().then(resume).catch(alarm);
 show(location.pathname);
 invite();

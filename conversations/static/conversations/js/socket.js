@@ -24,6 +24,8 @@ const STATUSES = { not_found: 404, bad_cursor: 400, storage_unavailable: 503, in
  * @property {(state: State) => void} [onState]
  * @property {() => Promise<unknown>} [probe] a plain request to the same server: if it is answered
  *   while sockets do not open, they are blocked on the way
+ * @property {() => Promise<boolean>} [isKnown] asks whether somebody is signed in: their session may
+ *   have another key than the one with which the socket was opened
  * @property {() => boolean} [isWatched] whether anybody looks; an unwatched socket is left to idle
  * @property {(url: string) => WebSocket} [connect] for tests
  * @property {import("./clock.js").Clock} [clock] for tests
@@ -57,6 +59,7 @@ export class Socket {
       probe: async () => {
         throw new Error("nobody to ask");
       },
+      isKnown: async () => false,
       isWatched: () => true,
       connect: (url) => new WebSocket(url),
       clock: systemClock,
@@ -219,8 +222,7 @@ export class Socket {
     this.#drop();
     if (!this.#wanted) return;
     if (code === NOT_SIGNED_IN) {
-      this.#become("refused");
-      for (const one of [...this.#waiting]) one.fail(signedOut());
+      this.#askWho();
       return;
     }
     if (code === IDLE && !this.#options.isWatched()) {
@@ -232,6 +234,16 @@ export class Socket {
     else if (this.#state !== "blocked") this.#become("connecting");
     this.#retryLater();
     if (this.#failures >= BLOCKED_AFTER && this.#state !== "blocked") this.#suspect();
+  }
+
+  /** Whoever signed in or changed the password meanwhile is let in again; nobody else is. */
+  async #askWho() {
+    this.#become("connecting");
+    const isKnown = await this.#options.isKnown().catch(() => true); // who cannot be asked may be known
+    if (!this.#wanted || this.#socket) return;
+    if (isKnown) return this.#retryLater();
+    this.#become("refused");
+    for (const one of [...this.#waiting]) one.fail(signedOut());
   }
 
   #retryLater() {
