@@ -1,5 +1,7 @@
 """daphne as an app: its `runserver`, without the server behind it."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -12,3 +14,8 @@ class DaphneConfig(AppConfig):
 
     name = "daphne"
     verbose_name = "Daphne"
+
+    def ready(self) -> None:
+        """Register the checks of this project's own settings, for want of an app of its own."""
+        super().ready()
+        import_module("chatproject.observability")

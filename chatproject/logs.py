@@ -147,7 +147,7 @@ def _take_out_secrets(logger: Any, name: str, line: Any) -> Any:
         if _SECRET_NAMES.search(key):
             line[key] = "[secret]"
         elif isinstance(value, str):
-            line[key] = _without_secrets(value)
+            line[key] = without_secrets(value)
     if str(line.get("logger", "")).startswith("django."):
         line["event"] = " ".join(
             safe_path(word) if word.startswith("/") else word for word in line["event"].split(" ")
@@ -156,7 +156,8 @@ def _take_out_secrets(logger: Any, name: str, line: Any) -> Any:
     return line
 
 
-def _without_secrets(text: str) -> str:
+def without_secrets(text: str) -> str:
+    """Take out what might let somebody in."""
     for secret in _secrets() if settings.configured else ():
         text = text.replace(secret, "[secret]")
     text = _SECRETS.sub(lambda found: f"{found['before'] or ''}[secret]", text)
@@ -195,18 +196,18 @@ def _as_json(logger: Any, name: str, line: Any) -> str:
 def _as_text(logger: Any, name: str, line: Any) -> str:
     exception = line.pop("exception", "")
     head = [line.pop(key, "") for key in ("timestamp", "level", "logger", "event")]
-    when, level, who, event = (_plain(str(part)) for part in head)
-    rest = "".join(f" {_plain(str(key))}={_quoted(value)}" for key, value in line.items())
+    when, level, who, event = (plain(str(part)) for part in head)
+    rest = "".join(f" {plain(str(key))}={_quoted(value)}" for key, value in line.items())
     lines = [f"{when} {level.upper()} {who}: {event}{rest}"]
-    lines += [f"    {_plain(one)}" for one in exception.splitlines()]
+    lines += [f"    {plain(one)}" for one in exception.splitlines()]
     return "\n".join(lines)
 
 
 def _quoted(value: Any) -> str:
-    text = _plain(str(value))
+    text = plain(str(value))
     return text if re.fullmatch(r"[\w.:/+-]+", text) else json.dumps(text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Escape what could end a line or speak to a terminal."""
     return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], text)

@@ -18,7 +18,7 @@ from conversations.reading import Unread
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
-from streaming import runner, runs, threads, workers
+from streaming import runner, runs, threads, tracing, workers
 from streaming.source import Source, SourceFailed
 
 
@@ -33,7 +33,11 @@ async def start(user_id: Any, request: Start, *, address: str = "") -> Begun:
         the start goes on: once its row is committed, its run has a producer, whatever became of
         the request.
     """
-    begun = await runs.hold(_refusal(_start(user_id, request, address)))
+    with tracing.span("start") as opened:
+        trace = tracing.here()
+        begun = await runs.hold(_refusal(_start(user_id, request, address, trace)))
+        if isinstance(begun, Begun):
+            tracing.add(opened, run_id=begun.run_id, provider=begun.provider)
     if isinstance(begun, ReplyInProgress):
         # Here and not in the start's task, which knows nothing of the request's SCRIPT_NAME.
         begun.extra["events"] = events_path(begun.extra["run_id"])
@@ -50,7 +54,7 @@ async def _refusal(begin: Coroutine[Any, Any, Begun]) -> Begun | ChatError:
         return error
 
 
-async def _start(user_id: Any, request: Start, address: str) -> Begun:
+async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begun:
     try:
         worker = await runs.ready()
     except runs.NotReady:
@@ -61,7 +65,7 @@ async def _start(user_id: Any, request: Start, address: str) -> Begun:
     except (DatabaseError, InterfaceError) as error:
         raise StorageUnavailable from error
     if begun.new is not None:
-        runner.start(worker, begun.new, _source(begun))
+        runner.start(worker, begun.new, _source(begun), trace=trace)
     return begun
 
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID, uuid4
 
-from streaming import facts, metrics
+from streaming import facts, metrics, tracing
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +40,11 @@ class AccessLog:
             return
         exchange = _Exchange(scope, send)
         try:
-            await self._app(scope, receive, exchange.send)
+            with tracing.span("request", **exchange.named()) as opened:
+                try:
+                    await self._app(scope, receive, exchange.send)
+                finally:
+                    tracing.add(opened, status=exchange.status, **exchange.facts)
         except Exception:
             exchange.status = exchange.status or 500
             raise
@@ -55,7 +59,7 @@ class _Exchange:
         self._scope = scope
         self._send = send
         self._begun = time.monotonic()
-        self._facts = facts.begin(request_id=_request_id(scope))
+        self.facts = facts.begin(request_id=_request_id(scope))
         self._is_stream = False
         self.status = 0
 
@@ -69,15 +73,19 @@ class _Exchange:
                 name.lower() == b"content-type" and value.startswith(b"text/event-stream")
                 for name, value in headers
             )
-            identity = (b"x-request-id", self._facts["request_id"].encode())
+            identity = (b"x-request-id", self.facts["request_id"].encode())
             message = {**message, "headers": [*headers, identity]}
         elif kind == "websocket.close" and not self.status:
             self.status = message.get("code", 1000)
         return self._send(message)
 
+    def named(self) -> dict[str, str]:
+        """Return what a span begins with."""
+        return {"path": safe_path(self._scope["path"]), "method": self._scope.get("method", "")}
+
     def log(self, *, quietly: bool) -> None:
         took = time.monotonic() - self._begun
-        known = {**self._facts, "duration_ms": round(took * 1000, 1)}
+        known = {**self.facts, "duration_ms": round(took * 1000, 1)}
         path = safe_path(self._scope["path"])
         if self._scope["type"] == "websocket":
             code = {"code": self.status} if self.status else {}

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection
 
-from streaming import metrics, statements, threads
+from streaming import metrics, statements, threads, tracing
 from streaming.conf import conf
 from streaming.statements import Fenced, Row
 
@@ -74,7 +74,8 @@ class Journal:
             while self._dirty:
                 started = time.monotonic()
                 rows = self._freeze()
-                await self._commit(self._worker_id, rows)
+                with tracing.span("commit", fragments=len(rows)):
+                    await self._commit(self._worker_id, rows)
                 took = time.monotonic() - started
                 metrics.commits.inc()
                 metrics.commit_seconds.observe(took)

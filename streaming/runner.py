@@ -9,7 +9,7 @@ from uuid import UUID
 
 import msgspec
 
-from streaming import facts, metrics
+from streaming import facts, metrics, tracing
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
@@ -46,7 +46,7 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
 class LiveRun(Feed):
     """A run that this process produces."""
 
-    def __init__(self, worker: "LocalWorker", new: NewRun) -> None:
+    def __init__(self, worker: "LocalWorker", new: NewRun, *, trace: Any = None) -> None:
         super().__init__(new.run_id, new.about, Transcript(new.stored))
         self.claim = new.claim
         self.on_disconnect = new.on_disconnect
@@ -65,6 +65,7 @@ class LiveRun(Feed):
         self._pump: asyncio.Task[Outcome] | None = None
         self._decided: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._limits = conf()
+        self._trace = trace
 
     def attach(self, reader: Any) -> None:
         """Take a local reader."""
@@ -105,6 +106,12 @@ class LiveRun(Feed):
     async def live(self, source: Source) -> None:
         """Produce the reply, then settle it."""
         facts.begin(run_id=self.run_id)
+        with tracing.span("run", parent=self._trace, run_id=self.run_id) as opened:
+            await self._live(source)
+            if self.ended is not None:
+                tracing.add(opened, outcome=self.ended.status, reason=self.ended.reason)
+
+    async def _live(self, source: Source) -> None:
         outcome = await self._produce(source)
         journal = self._worker.journal
         await journal.release(self)
@@ -122,7 +129,7 @@ class LiveRun(Feed):
             self.settled.set_result(None)
 
     async def _produce(self, source: Source) -> Outcome:
-        self._pump = asyncio.create_task(self._read(source), name=f"pump {self.run_id}")
+        self._pump = asyncio.create_task(self._read_traced(source), name=f"pump {self.run_id}")
         if self.outcome is not None:
             self._pump.cancel()
         both: list[asyncio.Future[Any]] = [self._pump, self._decided]
@@ -149,6 +156,10 @@ class LiveRun(Feed):
             return failed(error.reason, retryable=error.retryable)
         logger.error("Run %s: source raised", self.run_id, exc_info=error)
         return failed("internal")
+
+    async def _read_traced(self, source: Source) -> Outcome:
+        with tracing.span("upstream"):
+            return await self._read(source)
 
     async def _read(self, source: Source) -> Outcome:
         transcript, journal = self.transcript, self._worker.journal
@@ -216,7 +227,8 @@ class LiveRun(Feed):
         self.transcript.flush()
         pending = [] if outcome.status == "stopped" else self.transcript.freeze()
         end = End(self._worker.id, self.run_id, self.claim, outcome, pending)
-        settled = await self._worker.settlements.submit(end)
+        with tracing.span("settle"):
+            settled = await self._worker.settlements.submit(end)
         self.transcript = Transcript(settled.parts)
         metrics.count_end(settled.ended.status, settled.ended.reason)
         metrics.count_tokens(self.usage)
@@ -235,9 +247,13 @@ def _sum(before: Usage | None, now: Usage | None) -> Usage | None:
     )
 
 
-def start(worker: "LocalWorker", new: NewRun, source: Source) -> LiveRun:
-    """Produce a run whose row was just committed, in a task that nobody's request owns."""
-    run = LiveRun(worker, new)
+def start(worker: "LocalWorker", new: NewRun, source: Source, *, trace: Any = None) -> LiveRun:
+    """Produce a run whose row was just committed, in a task that nobody's request owns.
+
+    Args:
+        trace: the place in a trace that it belongs to, see `tracing.here`.
+    """
+    run = LiveRun(worker, new, trace=trace)
     worker.runs[run.run_id] = run
     metrics.runs_started.inc()
     spawn(run.live(source), name=f"run {run.run_id}")
