@@ -80,6 +80,7 @@ def config(level: str, style: str, *, console: bool = True) -> dict[str, Any]:
             "django.channels.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.utils.autoreload": {"level": "WARNING"},
             "httpx": {"level": "WARNING"},
+            "urllib3": {"level": "ERROR"},
         },
     }
 

@@ -6,6 +6,7 @@ say where to.
 
 import asyncio
 import logging
+import threading
 from collections.abc import Iterable
 from importlib.util import find_spec
 from typing import Any
@@ -17,6 +18,7 @@ from chatproject.logs import plain, without_secrets
 from streaming import facts, tracing
 from streaming.access import safe_path
 
+_LAST_SECONDS = 2.0  # for what is still to be sent at the end
 _provider: Any = None
 
 
@@ -37,11 +39,15 @@ async def close() -> None:
     provider, _provider = _provider, None
     tracing.install(None)
     if provider is not None:
-        await asyncio.to_thread(provider.shutdown)
+        # Not in an executor, whose threads the end of the process waits for: a collector that is
+        # away is tried for longer than anybody's patience.
+        sending = threading.Thread(target=provider.shutdown, daemon=True, name="last spans")
+        sending.start()
+        await asyncio.to_thread(sending.join, _LAST_SECONDS)
     if settings.SENTRY_DSN and find_spec("sentry_sdk"):
         import sentry_sdk
 
-        await asyncio.to_thread(sentry_sdk.flush, 2.0)
+        await asyncio.to_thread(sentry_sdk.flush, _LAST_SECONDS)
 
 
 def trace(*processors: Any) -> None:
@@ -51,7 +57,7 @@ def trace(*processors: Any) -> None:
     from opentelemetry.sdk.trace import TracerProvider
 
     named = {"service.name": "holdfast", "service.version": settings.PRODUCT_VERSION}
-    _provider = TracerProvider(resource=Resource.create(named))
+    _provider = TracerProvider(resource=Resource.create(named), shutdown_on_exit=False)
     for processor in processors:
         _provider.add_span_processor(processor)
     tracing.install(_provider.get_tracer("holdfast", settings.PRODUCT_VERSION))
