@@ -24,6 +24,7 @@ from conversations import (
     feedback,
     imports_api,
     listing,
+    notices_api,
     prompts_api,
     replies,
     sharing_api,
@@ -32,7 +33,7 @@ from conversations import (
 from conversations.accounts import signed_in, visitor
 from conversations.bearing import key_of
 from conversations.exceptions import BadJson, UnsupportedType
-from conversations.providers import providers
+from conversations.offering import catalogue
 from conversations.requests import (
     CONTENT_CHARACTERS,
     MOST_OF_A_MESSAGE,
@@ -99,6 +100,7 @@ for _part in (
     exports_api,
     feedback,
     imports_api,
+    notices_api,
     prompts_api,
     sharing_api,
     sync_api,
@@ -166,7 +168,7 @@ async def session(request: HttpRequest) -> dict[str, Any]:
 @api.get("/models", auth=None)
 async def models(request: HttpRequest) -> dict[str, Any]:
     """List the models to choose from."""
-    offered = providers.models()
+    offered = await sync_to_async(catalogue)()
     return {
         "models": [
             {
@@ -178,9 +180,9 @@ async def models(request: HttpRequest) -> dict[str, Any]:
                     "continues": model.continues,
                     "sees": model.sees,
                 },
-                "default": index == 0,
+                "default": model is offered.default,
             }
-            for index, model in enumerate(offered)
+            for model in offered.models.values()
         ]
     }
 

@@ -47,7 +47,7 @@ def prompt(
         prompting.build,
         [(message.role, message.content) for message in branch],
         model=model,
-        system_prompt=conversation.system_prompt,
+        system_prompt=conversation.system_prompt or model.system_prompt,
         continued=continued.content if continued is not None else None,
         temperature=chosen.get("temperature"),
         max_output_tokens=chosen.get("max_output_tokens"),

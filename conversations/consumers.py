@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
 
-from conversations import bearing, keys, replies, sync
+from conversations import bearing, keys, notices, replies, sync
 from conversations.accounts import user_of_session
 from conversations.addresses import address_of
 from conversations.conversing import owns_reply, revision
@@ -59,12 +59,15 @@ class ChatConsumer(RunConsumer):
         # Also with a key that may read nothing: its revocation comes this way.
         if self._user_id is not None and self.channel_layer is not None:
             await self.channel_layer.group_add(sync.group(self._user_id), self.channel_name)
+            if self._may(keys.READ):
+                notices.watch().join(self.say)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve a socket; however it ends, it leaves the group."""
         try:
             await super().__call__(scope, receive, send)
         finally:
+            notices.watch().leave(self.say)
             if self._user_id is not None and self.channel_layer is not None:
                 await asyncio.shield(
                     self.channel_layer.group_discard(sync.group(self._user_id), self.channel_name)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations.exceptions import IdReused, InvalidField, NotFound, UnknownModel
 from conversations.models import Conversation, Guest, Message, Person, new_id
-from conversations.providers import providers
+from conversations.offering import catalogue
 from conversations.shapes import conversation_shape, message_shapes
 from conversations.sync import announce
 
@@ -151,7 +151,7 @@ def _get(user_id: Any, conversation_id: UUID) -> Conversation:
 
 
 def _known_model(model_id: str | None) -> str:
-    if model_id and model_id not in {model.id for model in providers.models()}:
+    if model_id and model_id not in catalogue().models:
         raise UnknownModel(field="model")
     return model_id or ""
 

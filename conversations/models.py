@@ -222,6 +222,7 @@ class Message(models.Model):
             models.Index(
                 name="holdfast_message_statistics",
                 fields=[
+                    "role",  # it is always the same: SQLite prefers the index by outcome else
                     "created_at",
                     "status",
                     "reason",
@@ -234,7 +235,7 @@ class Message(models.Model):
             ),
             models.Index(
                 name="holdfast_message_usage",
-                fields=["conversation", "model", "input_tokens", "output_tokens"],
+                fields=["role", "conversation", "model", "input_tokens", "output_tokens"],
                 condition=Q(role="assistant"),
             ),
             models.Index(
@@ -268,8 +269,18 @@ class Message(models.Model):
         return end_of(self.stored_parts())
 
 
+class RatedReplies(models.Manager["RatedReply"]):
+    """Only what is rated: by an index that has nothing else."""
+
+    def get_queryset(self) -> "models.QuerySet[RatedReply]":
+        rows = super().get_queryset().filter(role=Message.Role.ASSISTANT)
+        return rows.exclude(rating=0)
+
+
 class RatedReply(Message):
     """A reply that its reader rated; for the page that lists them."""
+
+    objects = RatedReplies()  # type: ignore[assignment,misc]
 
     class Meta:
         proxy = True

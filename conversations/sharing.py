@@ -9,10 +9,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from conversations import offering
 from conversations.branches import branch_to
 from conversations.exceptions import InvalidField, NotFound
 from conversations.models import Conversation, Message, Share
-from conversations.providers import providers
 from conversations.shapes import message_shapes
 from conversations.titling import title_of
 
@@ -75,7 +75,7 @@ def _snapshot(conversation: Conversation, *, reasoning: bool) -> list[dict[str, 
     """Return what may be shown to anybody: no ids, no system prompt, nothing unfinished."""
     shapes = {shape["id"]: shape for shape in message_shapes(conversation.id)}
     parents = {one: shape["parent_id"] for one, shape in shapes.items()}
-    names = {model.id: model.name for model in providers.models()}
+    names = offering.names()
     shown = []
     for one in branch_to(conversation.head_id, parents):
         shape = shapes[one]

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import admission, asking, attachments
+from conversations import admission, asking, attachments, offering
 from conversations.admission import Starter
 from conversations.exceptions import (
     BadCursorGiven,
@@ -19,7 +19,6 @@ from conversations.exceptions import (
     UnknownModel,
 )
 from conversations.models import Conversation, Message, Person, new_id
-from conversations.providers import providers
 from conversations.providers.types import Model, Prompt
 from conversations.reading import Unread
 from conversations.recorder import about, spent_on
@@ -146,13 +145,12 @@ def _refuse_second(conversation_id: UUID, live: dict[str, UUID]) -> None:
 
 
 def _model(start: Start, conversation: Conversation) -> Model:
-    offered = {model.id: model for model in providers.models()}
+    offered = offering.catalogue()
     if start.model is not None:
-        if start.model not in offered:
+        if start.model not in offered.models:
             raise UnknownModel(field="model")
-        return offered[start.model]
-    # A model that is no longer offered must not lock a conversation.
-    return offered.get(conversation.model) or next(iter(offered.values()))
+        return offered.models[start.model]
+    return offered.get(conversation.model)
 
 
 def _question(
@@ -291,5 +289,4 @@ def _reopen(starter: Starter, person: Person, start: Continue) -> Begun:
 
 
 def _own_model(reply: Message) -> Model:
-    offered = {model.id: model for model in providers.models()}
-    return offered.get(reply.model) or next(iter(offered.values()))
+    return offering.catalogue().get(reply.model)

@@ -24,6 +24,7 @@ Kind = Literal[
     "message.updated",
     "message.deleted",
     "announcement",
+    "models.updated",
     "run.started",
     "run.ended",
 ]

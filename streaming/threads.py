@@ -106,6 +106,11 @@ def _readers() -> ThreadPoolExecutor:
     return _executor("read", 2)
 
 
+@lru_cache(maxsize=1)
+def _bulk() -> ThreadPoolExecutor:
+    return _executor("bulk", 1)
+
+
 async def write(function: Callable[..., T], *args: Any) -> T:
     """Run one transaction in a writer thread.
 
@@ -131,6 +136,16 @@ async def write_beat(function: Callable[..., T], *args: Any) -> T:
 async def read(function: Callable[..., T], *args: Any) -> T:
     """Run one read."""
     return await _call(_readers(), function, args)
+
+
+async def bulk(function: Callable[..., T], *args: Any) -> T:
+    """Run one step of something long, such as an export: no reader of a run waits behind it."""
+    return await _call(_bulk(), function, args)
+
+
+async def release_bulk() -> None:
+    """Give back the connection of the thread for long things; a next step takes a new one."""
+    await _call(_bulk(), connections.close_all, ())
 
 
 async def _call(executor: ThreadPoolExecutor, function: Callable[..., T], args: Any) -> T:
@@ -168,7 +183,7 @@ def _keep_connection(function: Callable[..., T], args: Any) -> T:
 async def close_connections() -> None:
     """Give back the connections of all database threads; for the end of a process or a test."""
     executors: set[ThreadPoolExecutor] = set()
-    for made in (_writers, _journal, _beats, _readers):
+    for made in (_writers, _journal, _beats, _readers, _bulk):
         if made.cache_info().currsize:
             executors.add(made())
             made.cache_clear()

@@ -12,9 +12,13 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations import bulk
+from conversations.admin.delete_all import DeletingAdmin
 from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
+from conversations.admin.exports import ExportingAdmin
 from conversations.admin.filters import REPLY_FILTERS
 from conversations.admin.forms import outcome_badge, save_changed
+from conversations.admin.lists import CountedPaginator
 from conversations.admin.reading import may_read, note_reading
 from conversations.admin.search import matching, naming
 from conversations.admin.transcript import Totals, transcript
@@ -63,7 +67,7 @@ def _totals(ids: list[UUID]) -> dict[UUID, Totals]:
 
 
 @admin.register(Conversation)
-class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ConversationAdmin(ExportingAdmin, DeletingAdmin):
     """Titles and settings can be changed; what was said, and what it cost, only read."""
 
     list_display = ["name", "owner", "last_reply", "model", "messages", "tokens", "updated_at"]
@@ -74,6 +78,8 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     show_facets = admin.ShowFacets.NEVER  # a count for each choice is a query for each
     ordering = ["-updated_at", "-id"]
     date_hierarchy = "updated_at"
+    paginator = CountedPaginator
+    change_list_template = "admin/holdfast_conversations/exported_list.html"
     search_fields = ["title"]
     search_help_text = _(
         "Words of a title, a message or an owner's name; or the id of any of them. "
@@ -93,7 +99,7 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ]
 
     class Media:
-        css = {"all": ["conversations/admin/conversations.css"]}
+        css = {"all": ["conversations/admin/conversations.css", "conversations/admin/live.css"]}
 
     @admin.display(description=_("conversation"), ordering="title")
     def name(self, conversation: Conversation) -> str:
@@ -121,6 +127,15 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Conversations begin in the chat."""
         return False
+
+    def write_export(self, table: bulk.Table, chosen: "QuerySet[Any]") -> Any:
+        return bulk.messages_of(table, chosen)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        more = {"may_delete_all": self.has_delete_permission(request)}
+        return super().changelist_view(request, {**more, **(extra_context or {})})
 
     def view_on_site(self, conversation: Conversation) -> str:
         return conversation.get_absolute_url()
@@ -161,9 +176,7 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 note_reading(
                     request, Conversation, gettext("Read the messages."), object_id=conversation.pk
                 )
-            context["transcript"] = transcript(
-                conversation, request.GET.get("page"), readable=readable
-            )
+            context["transcript"] = transcript(conversation, request.GET, readable=readable)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def save_model(

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import UserAdmin
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -16,22 +16,22 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.deleting import Doomed, delete_users, doomed_users
 from conversations.admin.forms import ReadOnlyAdmin, save_changed
-from conversations.models import Conversation, Guest
+from conversations.admin.lists import CountedPaginator
+from conversations.models import Guest
+from conversations.usage import Used, used_by
 
 User = get_user_model()
 
 
 class PeopleList(ChangeList):
-    """Counts conversations for the rows of the page; the key of a guest is the user's."""
+    """Counts what people have and used for the rows of the page; a guest's key is the user's."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.result_list = list(self.result_list)
-        rows = Conversation.objects.filter(owner_id__in=[row.pk for row in self.result_list])
-        counted = rows.order_by().values_list("owner_id").annotate(Count("id"))
-        counts: dict[Any, int] = dict(counted)
+        found = used_by(row.pk for row in self.result_list)
         for row in self.result_list:
-            row.conversation_count = counts.get(row.pk, 0)
+            row.used = found.get(row.pk, Used())
 
 
 class GuestFilter(admin.SimpleListFilter):
@@ -53,14 +53,49 @@ class GuestFilter(admin.SimpleListFilter):
 def conversations(row: Any) -> SafeString:
     """Count a person's conversations, with the way to them."""
     url = reverse("admin:holdfast_conversations_conversation_changelist")
-    count: int = row.conversation_count
+    count: int = row.used.conversations
     return format_html('<a href="{}?owner__id__exact={}">{}</a>', url, row.pk, count)
+
+
+@admin.display(description=_("replies"))
+def replies(row: Any) -> str:
+    """Count a person's replies."""
+    return f"{row.used.replies:,}"
+
+
+@admin.display(description=_("tokens in / out"))
+def tokens(row: Any) -> str:
+    """Sum up a person's tokens."""
+    return f"{row.used.input_tokens:,} / {row.used.output_tokens:,}"
+
+
+@admin.display(description=_("cost"))
+def cost(row: Any) -> str:
+    """Sum up what a person's replies cost, by the prices as they are now."""
+    return f"{row.used.cost:,.2f}"
+
+
+@admin.display(description=_("last active"))
+def last_active(row: Any) -> Any:
+    """Say when a person last asked or changed something."""
+    return row.used.last_active
 
 
 class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
     """Django's page of users; deleting one ends their runs first."""
 
-    list_display = ("username", "email", "is_guest", "is_staff", conversations, "last_login")
+    list_display = (
+        "username",
+        "email",
+        "is_guest",
+        "is_staff",
+        conversations,
+        replies,
+        tokens,
+        cost,
+        last_active,
+    )
+    paginator = CountedPaginator
     list_filter = (GuestFilter, "is_staff", "is_superuser", "is_active", "groups")
     list_select_related = ("holdfast_guest",)
     list_per_page = 50
@@ -102,7 +137,8 @@ if type(admin.site._registry.get(User)) is UserAdmin:
 class GuestAdmin(ReadOnlyAdmin):
     """Guests, latest first; to delete one, delete the user."""
 
-    list_display = ["user", "created_at", "last_seen", conversations]
+    list_display = ["user", "created_at", "last_seen", conversations, tokens, last_active]
+    paginator = CountedPaginator
     list_display_links = None
     list_select_related = ["user"]
     ordering = ["-pk"]

@@ -4,7 +4,7 @@ from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from conversations.models import Message
 
@@ -41,12 +41,20 @@ def _with_id(one: UUID) -> Q:
 
 def _said(term: str) -> list[UUID]:
     """Read the texts once: a subquery would be run for the count and again for the page."""
+    ids = _holding(term).values_list("conversation_id", flat=True)[:MOST_MESSAGES]
+    return list(dict.fromkeys(ids))
+
+
+def said_in(term: str) -> list[UUID]:
+    """Name the newest messages that hold this text."""
+    return list(_holding(term).values_list("id", flat=True)[:MOST_MESSAGES])
+
+
+def _holding(term: str) -> "QuerySet[Message]":
     spelled = Q()
     for spelling in _spellings(term):
         spelled |= Q(content__contains=spelling)
-    found = Message.objects.filter(spelled).order_by("-created_at")
-    ids = found.values_list("conversation_id", flat=True)[:MOST_MESSAGES]
-    return list(dict.fromkeys(ids))
+    return Message.objects.filter(spelled).order_by("-created_at")
 
 
 def _spellings(term: str) -> list[str]:

@@ -70,11 +70,12 @@ class Transcript(NamedTuple):
 
 
 def transcript(
-    conversation: Conversation, page_number: str | None, *, readable: bool
+    conversation: Conversation, asked: Mapping[str, str], *, readable: bool
 ) -> Transcript:
     """Read one page of a conversation, and of the rest only what its order needs.
 
     Args:
+        asked: the number of a `page`, or a `message` that is to be on it.
         readable: whether texts and files are shown; without it, who, when and how it ended.
     """
     rows = list(
@@ -85,13 +86,22 @@ def transcript(
     parents = {message_id: parent_id for message_id, parent_id, *_ in rows}
     totals = Totals(len(rows), sum(row[3] or 0 for row in rows), sum(row[4] or 0 for row in rows))
     running = {row[0] for row in rows if row[2] == Message.Status.RUNNING}
-    paginator = Paginator(in_order(parents, conversation.head_id), PER_PAGE)
-    page = paginator.get_page(page_number)
+    places = in_order(parents, conversation.head_id)
+    paginator = Paginator(places, PER_PAGE)
+    page = paginator.get_page(asked.get("page") or _page_with(asked.get("message"), places))
     pages = list(paginator.get_elided_page_range(page.number)) if paginator.num_pages > 1 else []
     entries = _entries(page, running if readable else set())
     if not readable:
         entries = [_closed(entry) for entry in entries]
     return Transcript(totals, page, pages, entries, bool(running), readable)
+
+
+def _page_with(message_id: str | None, places: list[Place]) -> int:
+    if message_id:
+        for index, place in enumerate(places):
+            if str(place.message_id) == message_id:
+                return index // PER_PAGE + 1
+    return 1
 
 
 def in_order(parents: Mapping[UUID, UUID | None], head: UUID | None) -> list[Place]:

@@ -16,7 +16,7 @@ from django.db.models.functions import Greatest
 
 from conversations.imports.found import FoundConversation, FoundMessage
 from conversations.models import Conversation, Message, Person
-from conversations.providers import providers
+from conversations.offering import catalogue
 from conversations.sync import announce
 from streaming.transcript import clean
 
@@ -108,7 +108,7 @@ def _change(kind: Any, conversation_id: UUID) -> tuple[Any, dict[str, Any]]:
 
 
 def _make(user_id: Any, conversation_id: UUID, found: FoundConversation) -> Conversation:
-    offered = {model.id for model in providers.models()}
+    offered = catalogue().models
     conversation = Conversation(
         id=conversation_id,
         owner_id=user_id,

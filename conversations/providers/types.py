@@ -48,3 +48,5 @@ class Model:
     """Whether the model may send reasoning."""
     sees: bool = False
     """Whether images may be part of a message."""
+    system_prompt: str = ""
+    """What an operator tells it, for conversations that have no prompt of their own."""

@@ -412,8 +412,11 @@ def test_a_change_of_a_user_saves_only_that(staff: Client, alice: Any) -> None:
 def test_messages_and_runs_cannot_be_added_or_changed(
     staff: Client, alice: Any, conversation: Conversation
 ) -> None:
-    assert not admin.site.is_registered(Message)
     assert not admin.site.is_registered(Fragment)
+    said = _say(conversation, "As it was")
+    assert staff.get(reverse("admin:holdfast_conversations_message_add")).status_code == 403
+    said_url = reverse("admin:holdfast_conversations_message_change", args=[said.pk])
+    assert staff.post(said_url, {"content": "Another"}).status_code == 403
     run = _running(conversation, alice)
     for app_model in ("holdfast_streaming_run", "holdfast_streaming_worker"):
         assert staff.get(reverse(f"admin:{app_model}_add")).status_code == 403

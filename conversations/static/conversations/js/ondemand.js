@@ -18,6 +18,12 @@ export async function openImport(...given) {
   return (await import("./importing.js")).openImport(...given);
 }
 
+/** See banners.js. */
+export async function showBanners(...given) {
+  styled("banners"); // and not awaited: the later list must come later
+  return (await import("./banners.js")).showBanners(...given);
+}
+
 /** See leaving.js. */
 export async function leaveForGood(...given) {
   return (await import("./leaving.js")).leaveForGood(...given);

@@ -14,7 +14,14 @@ import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { stayAboveKeyboard } from "./keyboard.js";
 import { listen } from "./keys.js";
-import { offerPrompts, openImport, openPrompts, openSettings, showShortcuts } from "./ondemand.js";
+import {
+  offerPrompts,
+  openImport,
+  openPrompts,
+  openSettings,
+  showBanners,
+  showShortcuts,
+} from "./ondemand.js";
 import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
@@ -156,6 +163,10 @@ const live = goLive({
   onSignedIn() {
     status.calm();
     introduce().catch(alarm);
+  },
+  onEvent({ type, announcements }) {
+    if (type === "announcement") showBanners(announcements);
+    if (type === "models.updated") offerModels().catch(alarm);
   },
   onNetwork: () => drawState(),
 });
@@ -392,14 +403,22 @@ byId("settings-open").addEventListener("click", changeSettings);
 stayAboveKeyboard();
 addEventListener("popstate", () => show(location.pathname));
 
-again(() => ask("/api/models"), { attempts: Infinity })
-  .then(({ models }) => {
-    picker.offer(models);
-    if (current?.model) picker.choose(current.model);
-    composer.sees = picker.sees;
-    for (const one of open.values()) one.transcript.redraw();
-  })
-  .catch(alarm);
+async function offerModels() {
+  const { models } = await again(() => ask("/api/models"), { attempts: Infinity });
+  const chosen = current?.model || (picker.models.length && picker.value);
+  picker.offer(models);
+  if (chosen) picker.choose(chosen);
+  composer.sees = picker.sees;
+  for (const one of open.values()) one.transcript.redraw();
+}
+
+async function readAnnouncements() {
+  const { announcements } = await ask("/api/announcements");
+  if (announcements.length) showBanners(announcements);
+}
+
+offerModels().catch(alarm);
+readAnnouncements().catch(() => {}); // the socket brings them, too
 introduce().then(resume).catch(alarm);
 show(location.pathname);
 invite();
