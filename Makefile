@@ -19,7 +19,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove bench bench-page javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove fuzz audit bench bench-page javascript lint types lock \
   third-party clean
 
 help:
@@ -30,6 +30,8 @@ help:
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
 	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
 	@echo "make bench-page   what a long reply costs the browser, by a trace (ARGS=\"--runs 3\")"
+	@echo "make fuzz         5,000 requests and 20,000 frames of nonsense (FUZZ_CASES=, FUZZ_FRAMES=, FUZZ_SEED=)"
+	@echo "make audit        known weaknesses of what is locked: pip-audit and npm audit; needs their services"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
 	@echo "make types        mypy"
 	@echo "make model        install the offline model (again)"
@@ -148,6 +150,10 @@ unit-on: packages
 prove: $(VENV)/.installed-dev packages
 	@$(PY) -m tests.integration.prove $(if $(SEED),--seed $(SEED),--scripts $(SCRIPTS)) $(CELL)
 
+fuzz: $(VENV)/.installed-dev packages
+	@FUZZ_CASES=$${FUZZ_CASES:-5000} FUZZ_FRAMES=$${FUZZ_FRAMES:-20000} $(PY) -m pytest -q -p no:cacheprovider \
+	  tests/integration/test_fuzz.py $(ARGS)
+
 bench: $(VENV)/.installed benchmarks/.venv/.installed packages
 	@$(PY) -m benchmarks $(ARGS)
 
@@ -180,6 +186,9 @@ types: $(VENV)/.installed-dev
 	@$(VENV)/bin/mypy
 
 # --- Maintaining
+
+audit: $(VENV)/.installed-dev
+	@$(PY) -m scripts.audit
 
 COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 $(if $(UPGRADE),--upgrade)
 

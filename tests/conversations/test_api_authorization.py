@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
-from conversations.models import Conversation, Guest, Message
+from conversations.models import Attachment, Conversation, Guest, Message, Prompt
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, error_of, new_id
@@ -26,6 +27,10 @@ OWNED = [
     ("POST", "/api/conversations/{conversation}/share", {}),
     ("DELETE", "/api/conversations/{conversation}/share", None),
     ("GET", "/api/conversations/{conversation}/export", None),
+    ("GET", "/api/attachments/{attachment}", None),
+    ("DELETE", "/api/attachments/{attachment}", None),
+    ("PATCH", "/api/prompts/{prompt}", {"name": "mine"}),
+    ("DELETE", "/api/prompts/{prompt}", None),
 ]
 PERSONAL = [
     ("GET", "/api/conversations", None),
@@ -35,6 +40,9 @@ PERSONAL = [
     ("GET", "/api/account/export", None),
     ("DELETE", "/api/account", {"confirm": "alice"}),
     ("POST", "/api/import", {}),
+    ("GET", "/api/prompts", None),
+    ("POST", "/api/prompts", {"name": "mine", "content": "x"}),
+    ("GET", "/api/revision", None),
 ]
 PUBLIC = ["/api/session", "/api/models", "/api/openapi.json", "/healthz", "/readyz", "/metrics"]
 
@@ -45,7 +53,17 @@ async def hers(alice: Client) -> dict[str, str]:
     conversation = await converse(alice)
     reply = await asked(alice, conversation, "Hello")
     question = await threads.read(lambda: str(Message.objects.get(id=reply).parent_id))
-    return {"conversation": conversation, "reply": reply, "question": question}
+    file = SimpleUploadedFile("note.txt", b"hers alone", content_type="text/plain")
+    attachment = (await alice.post("/api/attachments", {"file": file})).json()["id"]
+    prompt = {"name": "hers", "content": "hers alone"}
+    made = (await alice.ask("POST", "/api/prompts", prompt)).json()["id"]
+    return {
+        "conversation": conversation,
+        "reply": reply,
+        "question": question,
+        "attachment": attachment,
+        "prompt": made,
+    }
 
 
 async def everything() -> list[Any]:
@@ -53,6 +71,8 @@ async def everything() -> list[Any]:
         return [
             *Conversation.objects.order_by("id").values(),
             *Message.objects.order_by("id").values(),
+            *Attachment.objects.order_by("id").values(),
+            *Prompt.objects.order_by("id").values(),
         ]
 
     return await threads.read(look)

@@ -7,15 +7,14 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
 from tests.browser.chromium import launched
 from tests.integration.client import Client, metrics
 from tests.integration.fleet import Servers
+from tests.integration.programs import key_for_a_new_account
 from tests.integration.servers import ROOT, Server, eventually
 
 DOCUMENT = (ROOT / "docs" / "clients.md").read_text()
@@ -109,28 +108,6 @@ async def test_curl_asks_with_a_key_alone(servers: Servers, tmp_path: Path) -> N
     assert text
     [conversation] = json.loads('{"conversations"' + listed)["conversations"]
     assert conversation["title"] == "Hello"
-
-
-async def key_for_a_new_account(server: Server, *scopes: str) -> str:
-    """Sign up as a person does, and make a key on the page for it."""
-    async with httpx.AsyncClient(base_url=server.url, follow_redirects=True, timeout=30) as browser:
-        await browser.get("/account/sign-up")
-        name = f"dora-{uuid4().hex[:8]}"
-        form = {
-            "username": name,
-            "email": f"{name}@harbour.example",
-            "password": "a-rope-and-an-anchor",
-        }
-        await browser.post("/account/sign-up", data={**form, **token(browser)})
-        form = {"name": "a program", "scopes": list(scopes or ("read", "chat")), **token(browser)}
-        page = (await browser.post("/account/keys", data=form)).text
-    found = re.search(r"hf_[\w-]{43}", page)
-    assert found, page
-    return found[0]
-
-
-def token(browser: httpx.AsyncClient) -> dict[str, str]:
-    return {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
 
 
 async def test_python_follows_over_many_connections(servers: Servers, tmp_path: Path) -> None:
