@@ -83,7 +83,7 @@ class LogWatch:
             await self._look()
 
     async def _look(self) -> None:
-        new = [one for one in self._source.kept() if one.number > self._seen]
+        new = self._source.kept_since(self._seen)
         if new:
             made = new[-1].number - self._seen
             self._seen = new[-1].number
