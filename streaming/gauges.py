@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from streaming import metrics, workers
+from streaming.responses import slots
 from streaming.subscription import Transport
 
 
@@ -37,6 +38,15 @@ class Gauges(Collector):
         yield _gauge("sockets", "Open WebSockets.", len(worker.sockets))
         total = worker.connections.total
         yield _gauge("connections", "Streams and sockets that hold a place.", total)
+        taken = GaugeMetricFamily(
+            "holdfast_slots", "Open streams of a bounded kind, by its name.", labels=["kind"]
+        )
+        held: Counter[str] = Counter()
+        for kind in slots.every():
+            held[kind.name] += kind.taken
+        for name, count in held.items():
+            taken.add_metric([name], count)
+        yield taken
         yield _gauge("asyncio_tasks", "Tasks of the event loop.", len(asyncio.all_tasks()))
         yield _gauge("threads", "Threads of this process.", threading.active_count())
         yield _gauge("draining", "1 while no start is taken any more.", int(worker.draining))

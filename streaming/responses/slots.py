@@ -10,6 +10,8 @@ from django.http import HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext
 
+from streaming import metrics
+
 P = ParamSpec("P")
 View = Callable[P, Coroutine[Any, Any, HttpResponseBase]]
 
@@ -93,6 +95,7 @@ class Slots:
         most = self.most
         if most and self._taken[key] >= most:
             self.refused += 1
+            metrics.limits_hit.labels(f"slots_{self.name}").inc()
             return None
         self._taken[key] += 1
         held = [key]

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import AsyncRequestFactory
 
+from streaming.metrics import registry
 from streaming.responses import Slots, TextStreamResponse
 
 
@@ -26,7 +27,7 @@ def ask(**headers: str) -> Any:
 
 
 async def test_the_one_too_many_is_told_when_to_come_again() -> None:
-    slots = Slots(2, name="words", retry_after_seconds=7)
+    slots = Slots(2, name="told", retry_after_seconds=7)
     view = slots.bounded(streams)
     open_now = [await view(ask()) for _ in range(2)]
     refused: Any = await view(ask())
@@ -34,6 +35,7 @@ async def test_the_one_too_many_is_told_when_to_come_again() -> None:
     error = json.loads(refused.content)["error"]
     assert (error["code"], error["retryable"]) == ("too_many_streams", True)
     assert (slots.taken, slots.refused) == (2, 1)
+    assert registry.get_sample_value("holdfast_limits_hit_total", {"limit": "slots_told"}) == 1
     open_now[0].close()
     open_now[0].close()
     assert slots.taken == 1
