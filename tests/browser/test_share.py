@@ -79,6 +79,29 @@ async def test_the_conversation_is_saved_as_a_file_with_its_title(visitor: Visit
     assert SAID.strip() in text
 
 
+async def test_a_long_export_shows_how_much_has_come_and_is_saved(visitor: Visitor) -> None:
+    await visitor.play({"text": SAID})
+    await visitor.sees_end()
+    page = visitor.page
+    shown: list[bool] = []
+
+    async def hold(route: Any) -> None:
+        await page.get_by_role("progressbar").wait_for()
+        shown.append(True)
+        await route.continue_()
+
+    await page.route("**/api/account/export", hold)
+    await page.click(".account-button")
+    await page.get_by_role("menuitem", name="Settings").click()
+    async with page.expect_download() as download:
+        await page.get_by_role("button", name="Export my data").click()
+    saved = await download.value
+    assert saved.suggested_filename.endswith(".json") and "account" in saved.suggested_filename
+    assert SAID.split()[0] in (await saved.path()).read_text()
+    await page.get_by_role("progressbar").wait_for(state="detached")
+    assert shown == [True]
+
+
 async def test_a_long_conversation_is_printed_whole(visitor: Visitor) -> None:
     words = " ".join(f"word{number}" for number in range(1500))
     code = "x = '" + "y" * 300 + "end_of_code'"

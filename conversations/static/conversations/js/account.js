@@ -6,7 +6,7 @@ import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
 import { showPreferences } from "./preferences.js";
-import { leaveForGood, showShortcuts } from "./ondemand.js";
+import { exportAs, leaveForGood, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");
@@ -95,7 +95,7 @@ export class Account {
   #deeds() {
     const { keys, password, signOut } = this.#place.dataset;
     if (!this.#user) return [];
-    const deeds = [{ label: gettext("Export my data"), run: () => save("/api/account/export") }];
+    const deeds = [{ label: gettext("Export my data"), run: () => exportAs("/api/account/export") }];
     if (this.#hasAccount) deeds.push({ label: gettext("API keys"), run: () => location.assign(keys) });
     if (this.#hasAccount && password) {
       deeds.unshift({ label: gettext("Change password"), run: () => location.assign(password) });
@@ -120,10 +120,6 @@ function wayTo(path, label) {
   link.addEventListener("click", aim);
   link.addEventListener("auxclick", aim);
   return link;
-}
-
-function save(path) {
-  make("a", { href: address(path), download: "" }).click();
 }
 
 function leave(path) {

@@ -24,11 +24,13 @@ export async function leaveForGood({ name, password }) {
     : interpolate(gettext("Type “%(name)s” to go on."), { name });
   const foot = buttons(gettext("Delete everything"), panel.close);
   foot.lastElementChild.classList.add("danger-button");
+  const bar = make("progress", { hidden: true, aria: { label: gettext("Deleting…") } });
   const form = make(
     "form",
     {},
     make("p", {}, gettext("Every conversation, file and shared link will be gone, for good.")),
     field(label, input),
+    bar,
     foot,
   );
   let gone = false;
@@ -41,6 +43,7 @@ export async function leaveForGood({ name, password }) {
       return input.select();
     }
     foot.lastElementChild.disabled = true;
+    bar.hidden = false;
     try {
       const body = password ? { confirm: name, password: input.value } : { confirm: typed };
       await ask("/api/account", { method: "DELETE", body });
@@ -51,6 +54,7 @@ export async function leaveForGood({ name, password }) {
       input.select();
     } finally {
       foot.lastElementChild.disabled = false;
+      bar.hidden = true;
     }
   });
   panel.body.replaceChildren(form);

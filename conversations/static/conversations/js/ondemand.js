@@ -12,6 +12,11 @@ function styled(name) {
   });
 }
 
+/** See exporting.js. */
+export async function exportAs(...given) {
+  return (await import("./exporting.js")).exportAs(...given);
+}
+
 /** See importing.js. */
 export async function openImport(...given) {
   await styled("share");

@@ -3,7 +3,7 @@
 import { saveAs } from "./downloads.js";
 import { byId } from "./dom.js";
 import { gettext } from "./i18n.js";
-import { openImport, openShare } from "./ondemand.js";
+import { exportAs, openImport, openShare } from "./ondemand.js";
 import { menuButton } from "./menu.js";
 
 const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
@@ -31,7 +31,7 @@ function entries(page, conversation) {
     return [
       { label: gettext("Settings…"), run: () => page.onSettings() },
       { label: gettext("Import conversations…"), run: () => openImport(page) },
-      { label: gettext("Export all conversations"), run: () => saveAs("/api/export?format=jsonl") },
+      { label: gettext("Export all conversations"), run: () => exportAs("/api/export?format=jsonl") },
     ];
   }
   const { id } = conversation;
