@@ -4,13 +4,18 @@ Ours, Django's, uvicorn's and daphne's pass through the same steps: facts of the
 added, secrets are taken out, what could forge a line or move a terminal's cursor is escaped.
 """
 
+# ruff: noqa: E402  what must not be imported is said first
+
 import json
 import logging
 import re
+import sys
 import traceback
 from functools import lru_cache
 from typing import Any
 
+# structlog imports Twisted wherever it is installed, which takes half a second of each start.
+sys.modules.setdefault("structlog.twisted", None)  # type: ignore[arg-type]
 import structlog
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
