@@ -62,8 +62,8 @@ def import_map() -> dict[str, dict[str, str]]:
 
 @cache
 def _modules() -> tuple[str, ...]:
-    """List our modules and the vendored ones, as static files are named."""
-    found = _STATIC.glob("conversations/*/*.js")
+    """List our modules and the vendored ones, as static files are named; not the admin's."""
+    found = [path for path in _STATIC.glob("conversations/*/*.js") if path.parent.name != "admin"]
     return tuple(sorted(path.relative_to(_STATIC).as_posix() for path in found))
 
 

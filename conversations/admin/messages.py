@@ -77,7 +77,7 @@ class MessageAdmin(ExportingAdmin, ReadOnlyAdmin):
     """Every message that there is; one is read on a page of its own, which is noted."""
 
     list_display = ["created_at", "role", "owner", "outcome", "model", "tokens", "in_conversation"]
-    list_filter = ["role", "status", ModelFilter, ProviderFilter, "rating", "created_at"]
+    list_filter = ["role", "status", ModelFilter, ProviderFilter, "created_at"]
     ordering = ["-created_at", "-id"]
     date_hierarchy = "created_at"
     paginator = CountedPaginator
