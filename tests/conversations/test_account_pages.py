@@ -50,7 +50,7 @@ async def test_a_guest_who_signs_up_keeps_everything_as_the_same_user(charlie: C
     response = await sign_up(charlie)
     assert (response.status_code, response["Location"]) == (302, "/")
     after = await who(charlie)
-    assert after == {**before, "name": "dora", "guest": False}
+    assert after == {**before, "name": "dora", "guest": False, "password": True}
     assert (await charlie.ask("GET", f"/api/conversations/{conversation}")).status_code == 200
     assert charlie.cookies["sessionid"].value != key
     assert await threads.read(Guest.objects.count) == 0

@@ -44,7 +44,8 @@ PERSONAL = [
     ("POST", "/api/prompts", {"name": "mine", "content": "x"}),
     ("GET", "/api/revision", None),
 ]
-PUBLIC = ["/api/session", "/api/models", "/api/openapi.json", "/healthz", "/readyz", "/metrics"]
+PUBLIC = ["/api/session", "/api/models", "/api/announcements", "/api/openapi.json"]
+PUBLIC += ["/healthz", "/readyz", "/metrics"]
 
 
 @pytest.fixture

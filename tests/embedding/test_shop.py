@@ -71,7 +71,7 @@ def test_settings_that_are_missing_are_named_with_a_hint(shop: Host) -> None:
 async def test_the_session_names_the_shop_s_own_user(keeper: Keeper) -> None:
     user = (await keeper.get(f"{API}/session")).json()["user"]
     assert UUID(user.pop("id"))
-    assert user == {"name": EMAIL, "guest": False, "staff": True}
+    assert user == {"name": EMAIL, "guest": False, "staff": True, "password": True}
 
 
 async def test_the_page_says_where_its_api_is(keeper: Keeper) -> None:
