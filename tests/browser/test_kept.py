@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, expect
+from playwright.async_api import Route, WebSocketRoute, expect
 
 from tests.browser.test_people import PASSWORD, sign_up
 from tests.browser.visitor import Visitor
@@ -162,3 +162,80 @@ async def test_a_draft_is_seen_by_nobody_else_and_waits_for_its_writer(visitor: 
     await page.fill("[name=password]", PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(field).to_have_value("only for me")
+
+
+async def block(socket: WebSocketRoute) -> None:
+    await socket.close()
+
+
+async def test_an_opinion_is_shown_on_while_the_next_reply_is_written(visitor: Visitor) -> None:
+    await visitor.context.route_web_socket("**/ws/chat/", block)
+    await visitor.reload()
+    await visitor.play({"text": "an answer"})
+    await visitor.sees_end()
+    judged = visitor.page.locator("article.reply").first
+    await judged.get_by_role("button", name="Bad reply").click()
+    await judged.get_by_role("button", name="Comment").click()
+    dialog = visitor.page.get_by_role("dialog")
+    await dialog.get_by_role("textbox").fill("too short")
+    await dialog.get_by_role("button", name="Send").click()
+    await judged.get_by_role("button", name="Edit the comment").wait_for()
+    await visitor.play({"text": "and on "}, {"gate": visitor.gate})
+    await visitor.sees("and on")
+    await judged.get_by_role("button", name="Edit the comment").click()
+    await expect(dialog.get_by_role("textbox")).to_have_value("too short")
+    await visitor.page.keyboard.press("Escape")
+    await expect(judged.get_by_role("button", name="Bad reply", pressed=True)).to_be_visible()
+    visitor.open_gate()
+    await visitor.sees_end()
+
+
+async def test_a_note_waits_for_whoever_is_at_it(visitor: Visitor) -> None:
+    page, clock = visitor.page, visitor.page.clock
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    rows, note = page.locator(".conversation-row"), page.locator("#toasts[role=status] .toast")
+    await expect(rows).to_have_count(1)
+    await clock.install()
+
+    async def delete() -> None:
+        await page.get_by_role("button", name="More about this conversation").click()
+        await page.get_by_role("menuitem", name="Delete").click()
+        await note.wait_for()
+        await expect(rows).to_have_count(0)
+
+    await delete()
+    await page.get_by_role("button", name="Undo").focus()
+    await clock.fast_forward(20_000)
+    await page.keyboard.press("Enter")
+    await expect(rows).to_have_count(1)
+
+    await delete()
+    await note.hover()
+    await clock.fast_forward(20_000)
+    await expect(note).to_be_visible()
+    await page.mouse.move(0, 0)
+    await clock.fast_forward(7_000)
+    await expect(note).to_have_count(0)
+
+
+async def test_a_model_that_is_kept_late_is_that_of_its_own_conversation(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.play({"text": "hello"})
+    await visitor.sees_end()
+    opened = visitor.conversation
+    now = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await now.wait()
+        await route.continue_()
+
+    await page.route(f"**/api/conversations/{opened}", late)
+    async with page.expect_response(f"**/api/conversations/{opened}"):
+        await visitor.choose("demo")
+        await page.click(".new-button")
+        await visitor.choose("scripted")
+        now.set()
+    await page.click(f"a[href='/c/{opened}']")
+    await expect(page.locator("#model")).to_have_value("demo")
+    assert await page.locator("#alert").is_hidden()

@@ -100,3 +100,10 @@ test("a reply is kept as far as it was read", () => {
   assert.deepEqual(tree.messages[0].parts, parts);
   assert.equal(tree.messages[0].parent_id, null);
 });
+
+test("what is noted of a message stays until it is read anew", () => {
+  const tree = treeOf(messages, "a2");
+  tree.mark("a2", { rating: 1, comment: "clear" });
+  assert.deepEqual(tree.branch.at(-1), { id: "a2", parent_id: "q2", rating: 1, comment: "clear" });
+  assert.equal(tree.branch[0].rating, undefined);
+});

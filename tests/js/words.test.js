@@ -8,6 +8,7 @@ import {
   lossOf,
   outcomeOf,
   progressOf,
+  refusalOf,
   remedyOf,
 } from "../../conversations/static/conversations/js/words.js";
 
@@ -90,4 +91,10 @@ test("the state of the connection comes before the state of the reply", () => {
   assert.match(progressOf({ state: "reconnecting", accepted: false }, reply), /Not sent yet/);
   assert.match(progressOf({ state: "open", accepted: true }, { ...reply, phase: "recovering" }), /Recovering/);
   assert.equal(progressOf({ state: "open", accepted: true }, { ...reply, phase: "streaming" }), "");
+});
+
+test("an answer that is not ours is said in the page's words, not in the client's", () => {
+  const error = { status: 502, error: { code: "unknown" }, message: "raw" };
+  assert.equal(refusalOf(error), "The server answered 502.");
+  assert.equal(refusalOf({ status: 429, error: { code: "too_many_runs" }, message: "Wait." }), "Wait.");
 });

@@ -20,8 +20,8 @@ const SAID_MS = 1500;
  * @property {(model: string) => string} nameOf
  * @property {() => {id: string, name: string}[]} models
  * @property {(action: string, message: object, detail?: any) => void} onAction `continue`,
- *   `regenerate` (with a model), `reconnect`, `edit` (with a text), `delete`, and `choose` (with
- *   the id of a version and the way to it)
+ *   `regenerate` (with a model), `reconnect`, `edit` (with a text), `delete`, `rate` (with
+ *   what is thought of it), and `choose` (with the id of a version and the way to it)
  * @property {(error: Error) => void} onTrouble
  */
 
@@ -72,7 +72,11 @@ export class ReplyActions {
       className: "action action-more",
       items: () => page.models().map((model) => this.#choice(model, read)),
     });
-    this.#rating = new Rating({ id: read().id, onTrouble: page.onTrouble });
+    this.#rating = new Rating({
+      id: read().id,
+      onRated: (given) => page.onAction("rate", read(), given),
+      onTrouble: page.onTrouble,
+    });
     const more = menuButton({
       label: gettext("More about this reply"),
       path: MORE,

@@ -1,6 +1,7 @@
 // Requests to our own server, with the session's CSRF token.
 
 import { Refused } from "./events.js";
+import { gettext } from "./i18n.js";
 import { address } from "./places.js";
 
 /** `fetch` with the CSRF token; a token that has changed meanwhile is read again once. */
@@ -51,7 +52,7 @@ export async function ask(path, { method = "GET", body, signal, keepalive } = {}
 export async function readMessage(conversationId, messageId, signal) {
   const { messages } = await ask(`/api/conversations/${conversationId}/messages`, { signal });
   const found = messages.find((message) => message.id === messageId);
-  if (!found) throw new Refused(404, { code: "not_found", message: "The message is gone." });
+  if (!found) throw new Refused(404, { code: "not_found", message: gettext("The message is gone.") });
   return found;
 }
 

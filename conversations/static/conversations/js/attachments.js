@@ -8,6 +8,7 @@ import { Refused } from "./events.js";
 import { isImage, obstacleTo } from "./files.js";
 import { gettext, interpolate } from "./i18n.js";
 import { upload } from "./upload.js";
+import { refusalOf } from "./words.js";
 
 /**
  * @typedef {object} Item
@@ -154,7 +155,7 @@ export class Attachments {
     } catch (failure) {
       if (signal.aborted) return;
       const known = failure instanceof Refused;
-      const error = known ? failure.message : gettext("The upload broke off.");
+      const error = known ? refusalOf(failure) : gettext("The upload broke off.");
       const retryable = isPassing(failure) || failure.error?.retryable === true;
       this.#turn(item, { state: "failed", error, retryable });
       this.#page.say(`${file.name}: ${error}`);

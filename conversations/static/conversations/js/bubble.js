@@ -65,6 +65,11 @@ export class ReplyBubble {
     this.#pace.ask({ urgent: reply.status !== "running" });
   }
 
+  /** Its reader has judged it; the row of buttons shows that already. */
+  rated(given) {
+    this.reply = { ...this.reply, ...given };
+  }
+
   /** Whether this is the message that one may go on from. */
   setLast(isLast) {
     if (this.isLast === isLast) return;

@@ -165,6 +165,7 @@ export class OpenConversation {
   #act(action, message, detail) {
     if (action === "reconnect") return this.#reconnect();
     if (action === "choose") return this.#choose(message, detail);
+    if (action === "rate") return this.#rated(message.id, detail);
     if (this.isRunning) return this.#page.onBusy(this);
     if (action === "continue") this.#continue(message);
     else if (action === "edit") this.#edit(message, detail);
@@ -175,6 +176,11 @@ export class OpenConversation {
   #reconnect() {
     if (this.isRunning) this.#follower.wake();
     else this.refresh().catch((error) => this.#page.onTrouble(this, error));
+  }
+
+  #rated(id, given) {
+    this.#tree.mark(id, given);
+    this.transcript.of(id)?.rated(given);
   }
 
   #choose(message, { id, step }) {

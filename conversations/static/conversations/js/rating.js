@@ -15,9 +15,13 @@ export class Rating {
   #given = { rating: 0, comment: "" };
   #thumbs;
 
-  /** @param {{id: string, onTrouble: (error: Error) => void}} options `id` is the reply's */
-  constructor({ id, onTrouble }) {
+  /**
+   * @param {{id: string, onRated: (given: {rating: number, comment: string}) => void,
+   *   onTrouble: (error: Error) => void}} options `id` is the reply's
+   */
+  constructor({ id, onRated, onTrouble }) {
     this.#id = id;
+    this.onRated = onRated;
     this.onTrouble = onTrouble;
     this.#thumbs = {
       1: this.#thumb(1, gettext("Good reply"), "action thumb"),
@@ -41,6 +45,12 @@ export class Rating {
     this.remark.textContent = comment ? gettext("Edit the comment") : gettext("Comment");
   }
 
+  // Whatever draws the reply next has to know it, too.
+  #become({ rating, comment }) {
+    this.show({ rating, comment });
+    this.onRated({ rating, comment });
+  }
+
   #thumb(value, label, className) {
     const onclick = () => this.#give({ rating: this.#given.rating === value ? 0 : value });
     return make(
@@ -57,12 +67,12 @@ export class Rating {
 
   async #give(body) {
     const before = this.#given;
-    this.show({ ...before, ...body });
+    this.#become({ ...before, ...body });
     try {
       const path = `/api/messages/${this.#id}/feedback`;
-      this.show(await again(() => ask(path, { method: "POST", body }), { attempts: 3 }));
+      this.#become(await again(() => ask(path, { method: "POST", body }), { attempts: 3 }));
     } catch (error) {
-      this.show(before);
+      this.#become(before);
       this.onTrouble(error);
     }
   }

@@ -3,7 +3,7 @@
 import { byId, make } from "./dom.js";
 
 /**
- * Show a note for some seconds.
+ * Show a note for some seconds, and for as long as somebody is at it.
  * @param {string} text
  * @param {{action?: {label: string, run: () => void}, seconds?: number, onOver?: () => void}} options
  *   `onOver` is called when the note went without its action
@@ -11,8 +11,25 @@ import { byId, make } from "./dom.js";
  */
 export function toast(text, { action, seconds = 6, onOver = () => {} } = {}) {
   let over = false;
-  const note = make("div", { className: "toast", role: "status" }, make("span", {}, text));
-  const timer = setTimeout(() => end(true), seconds * 1000);
+  let timer = 0;
+  const visits = new Set();
+  const come = (how) => () => {
+    visits.add(how);
+    clearTimeout(timer);
+  };
+  const go = (how) => () => {
+    visits.delete(how);
+    clearTimeout(timer);
+    if (!visits.size && !over) timer = setTimeout(() => end(true), seconds * 1000);
+  };
+  const on = {
+    pointerenter: come("pointer"),
+    pointerleave: go("pointer"),
+    focusin: come("focus"),
+    focusout: go("focus"),
+  };
+  // What it stands in is the live region: one that comes with its text is often not read out.
+  const note = make("div", { className: "toast", on }, make("span", {}, text));
   const end = (byItself) => {
     if (over) return;
     over = true;
@@ -28,5 +45,6 @@ export function toast(text, { action, seconds = 6, onOver = () => {} } = {}) {
     note.append(make("button", { type: "button", className: "toast-action", onclick: run }, action.label));
   }
   byId("toasts").append(note);
+  go("first")();
   return () => end(true);
 }

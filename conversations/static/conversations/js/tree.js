@@ -50,8 +50,13 @@ export class Tree {
 
   /** Note how far a reply is: another branch may be shown meanwhile. */
   note(reply) {
+    this.mark(reply.id, asMessage(reply));
+  }
+
+  /** Note what is different in a message. */
+  mark(id, changes) {
     this.#messages = this.#messages.map((message) =>
-      message.id === reply.id ? { ...message, ...asMessage(reply) } : message,
+      message.id === id ? { ...message, ...changes } : message,
     );
   }
 

@@ -1,6 +1,6 @@
 // What the page says, in one place.
 
-import { gettext } from "./i18n.js";
+import { gettext, interpolate } from "./i18n.js";
 
 // How a reply ended, and what a person can do about it: once it has text, and before.
 const ENDINGS = {
@@ -141,6 +141,10 @@ export function announcementOf(reply) {
 export function refusalOf(error) {
   if (!error || error.name === "TypeError") return gettext("The server cannot be reached.");
   if (error.status === 401) return gettext("You are signed out. Reload the page to go on.");
+  // The client has no language of its own: what it says of an answer of somebody else's is said here.
+  if (error.error?.code === "unknown") {
+    return interpolate(gettext("The server answered %s."), [error.status]);
+  }
   return error.message || gettext("Something went wrong.");
 }
 
