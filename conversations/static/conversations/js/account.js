@@ -5,8 +5,7 @@ import { byId, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
-import { showPreferences } from "./preferences.js";
-import { exportAs, leaveForGood, showShortcuts } from "./ondemand.js";
+import { exportAs, leaveForGood, showPreferences, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");

@@ -3,11 +3,11 @@
 
 import { BranchSwitch } from "./branches.js";
 import { copyText } from "./clipboard.js";
-import { showDetails } from "./details.js";
 import { ICONS, icon, make } from "./dom.js";
 import { figuresOf } from "./figures.js";
 import { gettext } from "./i18n.js";
 import { menuButton } from "./menu.js";
+import { showDetails } from "./ondemand.js";
 import { Rating } from "./rating.js";
 import { textOf } from "./reply.js";
 

@@ -1,9 +1,10 @@
 // The blocks of a long text in containers: the browser passes over those that nobody sees.
 
 import { make } from "./dom.js";
-import { linesOf } from "./extent.js";
 
 const FULL = 2000;
+const LINE = 85;
+const GAP = 0.5;
 // What follows these has its distance from them, which two containers would add up.
 const JOINED = new Set(["heading", "hr"]);
 
@@ -52,4 +53,10 @@ export class Chunks {
     this.#element.append(this.#current);
     return this.#current;
   }
+}
+
+/** About how many lines the Markdown of a block fills, with the room around it. */
+function linesOf(raw) {
+  const lengths = raw.trimEnd().split("\n").map((line) => Math.ceil(line.length / LINE));
+  return lengths.reduce((sum, lines) => sum + lines, GAP);
 }

@@ -2,9 +2,9 @@
 
 import { again } from "./again.js";
 import { ask, readMessage, request } from "./api.js";
-import { deleteMessage } from "./deleting.js";
 import { Refused, follow } from "./events.js";
 import { latestWins } from "./latest.js";
+import { deleteMessage } from "./ondemand.js";
 import { reopened, replyFrom, textOf } from "./reply.js";
 import { continued, edited, regenerated, said, sent } from "./starts.js";
 import { Transcript } from "./transcript.js";

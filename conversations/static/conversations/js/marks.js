@@ -1,5 +1,8 @@
 // Where a text has what was searched for.
 
+/** What the highlights of the page's style sheet are called. */
+export const HIGHLIGHT = "found";
+
 /**
  * Cut a text into pieces that are hits and pieces that are not.
  * @param {string} text
@@ -13,6 +16,11 @@ export function pieces(text, search) {
   const escaped = words.sort((a, b) => b.length - a.length).map(escape);
   const cut = text.split(new RegExp(`(${escaped.join("|")})`, "giu"));
   return cut.map((piece, index) => ({ text: piece, hit: index % 2 === 1 })).filter(({ text }) => text);
+}
+
+/** Mark nothing any more. */
+export function unmark() {
+  globalThis.CSS?.highlights?.delete(HIGHLIGHT);
 }
 
 function escape(word) {

@@ -12,6 +12,11 @@ function styled(name) {
   });
 }
 
+/** See deleting.js. */
+export async function deleteMessage(...given) {
+  return (await import("./deleting.js")).deleteMessage(...given);
+}
+
 /** See exporting.js. */
 export async function exportAs(...given) {
   return (await import("./exporting.js")).exportAs(...given);
@@ -39,6 +44,11 @@ export async function askRemark(...given) {
   return (await import("./remark.js")).askRemark(...given);
 }
 
+/** See reveal.js. */
+export async function reveal(...given) {
+  return (await import("./reveal.js")).reveal(...given);
+}
+
 /** See settings.js. */
 export async function openSettings(...given) {
   return (await import("./settings.js")).openSettings(...given);
@@ -48,6 +58,16 @@ export async function openSettings(...given) {
 export async function openShare(...given) {
   await styled("share");
   return (await import("./share.js")).openShare(...given);
+}
+
+/** See details.js. */
+export async function showDetails(...given) {
+  return (await import("./details.js")).showDetails(...given);
+}
+
+/** See preferences.js. */
+export async function showPreferences(...given) {
+  return (await import("./preferences.js")).showPreferences(...given);
 }
 
 /** See shortcuts.js. */

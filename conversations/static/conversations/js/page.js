@@ -14,18 +14,19 @@ import { gettext } from "./i18n.js";
 import { newId } from "./ids.js";
 import { stayAboveKeyboard } from "./keyboard.js";
 import { listen } from "./keys.js";
+import { goLive } from "./live.js";
+import { unmark } from "./marks.js";
 import {
   offerPrompts,
   openImport,
   openPrompts,
   openSettings,
+  reveal,
   showBanners,
   showShortcuts,
 } from "./ondemand.js";
-import { goLive } from "./live.js";
 import { ModelPicker } from "./picker.js";
 import { address, conversationAt } from "./places.js";
-import { reveal, unmark } from "./reveal.js";
 import { PoliteScroll } from "./scroll.js";
 import { Sidebar } from "./sidebar.js";
 import { StatusLine } from "./status.js";
@@ -209,7 +210,7 @@ async function showMessage(id, messageId, sought) {
   await show(pathname);
   if (!messageId || current?.id !== id || !current.showBranchOf(messageId)) return;
   scroll.letGo();
-  reveal(current.transcript.of(messageId).element, sought);
+  await reveal(current.transcript.of(messageId).element, sought);
 }
 
 async function changeSettings() {

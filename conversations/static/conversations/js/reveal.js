@@ -1,8 +1,7 @@
 // Leads the eye to a message, and in it to what was searched for.
 
-import { pieces } from "./marks.js";
-
-const HIGHLIGHT = "found";
+import { HIGHLIGHT, pieces } from "./marks.js";
+import { doAll } from "./slices.js";
 
 /**
  * Scroll to a message and mark the words in it.
@@ -10,6 +9,7 @@ const HIGHLIGHT = "found";
  * @param {string} sought
  */
 export function reveal(message, sought) {
+  doAll(); // it may be in what is not drawn yet
   const ranges = rangesOf(message, sought);
   // Not by elements: what a reply shows is its renderer's alone.
   if (globalThis.Highlight) CSS.highlights.set(HIGHLIGHT, new Highlight(...ranges));
@@ -18,11 +18,6 @@ export function reveal(message, sought) {
   target.scrollIntoView({ block: fits ? "center" : "start" });
   message.tabIndex = -1;
   message.focus({ preventScroll: true });
-}
-
-/** Mark nothing any more. */
-export function unmark() {
-  globalThis.CSS?.highlights?.delete(HIGHLIGHT);
 }
 
 function rangesOf(message, sought) {

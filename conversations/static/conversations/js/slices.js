@@ -43,7 +43,8 @@ function doOne() {
   }
 }
 
-function doAll() {
+/** Do all of it now. */
+export function doAll() {
   while (waiting.length) doOne();
 }
 
