@@ -65,7 +65,7 @@ def _wait(port: int) -> None:
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
-            if _ask(port, "/readyz").status == 200:
+            if _ask(port, "/healthz").status == 200:
                 time.sleep(_WARM_SECONDS)
                 return
         except OSError:
