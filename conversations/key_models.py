@@ -50,6 +50,7 @@ class Recheck(models.Model):
 
     user_key = models.CharField(max_length=64)
     at = models.DateTimeField(db_index=True)
+    """What was opened until then is meant, by the database's clock."""
 
     class Meta:
         verbose_name = _("recheck")

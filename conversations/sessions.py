@@ -63,7 +63,8 @@ def recheck(user_id: Any, *, seconds: float = 0.0) -> None:
         seconds: what is opened so soon after this was opened too early, too.
     """
     Recheck.objects.filter(at__lt=Now() - _KEPT).delete()
-    _done_here.add(Recheck.objects.create(user_key=str(user_id), at=Now()).pk)
+    until = Now() + timedelta(seconds=seconds)
+    _done_here.add(Recheck.objects.create(user_key=str(user_id), at=until).pk)
     _recheck_here(user_id, seconds)
 
 
@@ -99,16 +100,17 @@ class _Watch:
         if worker is None or not (worker.sockets or worker.subscriptions):
             return
         found = await threads.read(_fresh)
-        for number, user_key in found.items():
+        for number, (user_key, seconds) in found.items():
             if number not in self._known | _done_here:
-                _recheck_here(user_key)
+                _recheck_here(user_key, seconds)
         self._known = set(found)
         _done_here.intersection_update(found)
 
 
-def _fresh() -> dict[int, str]:
-    rows = Recheck.objects.filter(at__gte=Now() - _FRESH)
-    return dict(rows.values_list("id", "user_key"))
+def _fresh() -> dict[int, tuple[str, float]]:
+    """Find recent rows; with each, by how much the moment it speaks of is later than now."""
+    rows = Recheck.objects.filter(at__gte=Now() - _FRESH).annotate(now=Now())
+    return {row.pk: (row.user_key, (row.at - row.now).total_seconds()) for row in rows}
 
 
 async def watch() -> None:

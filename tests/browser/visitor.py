@@ -17,6 +17,8 @@ addEventListener("securitypolicyviolation", (event) =>
   breaches.push(`policy: ${event.violatedDirective} ${event.blockedURI}`));
 const seen = new Map();
 const busy = new Map();
+const bubbles = new Map();
+const opening = new Map();
 function asWritten(text) {
   if (!text.querySelector("[data-source]")) return text.textContent;
   const copy = text.cloneNode(true);
@@ -33,6 +35,10 @@ function look() {
     const isBusy = reply.querySelector(".reply-text[aria-busy]") !== null;
     const mayBegin = isBusy || busy.get(id);
     busy.set(id, isBusy);
+    if (bubbles.get(id) !== reply) opening.set(id, isBusy); // it is drawn anew, from its end
+    bubbles.set(id, reply);
+    if (isBusy && opening.get(id)) continue;
+    opening.delete(id);
     if (mayBegin ? !text.includes(before) : !text.startsWith(before)) {
       let at = 0;
       while (before[at] === text[at]) at += 1;

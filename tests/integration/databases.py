@@ -111,15 +111,24 @@ def rows(database: str, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(statement).fetchall()]
 
 
+def insert(database: str, table: str, **values: Any) -> None:
+    """Write a row behind the server's back."""
+    mark = "?" if database.startswith("sqlite:") else "%s"
+    columns, marks = ", ".join(values), ", ".join([mark] * len(values))
+    with _connected(database, mode="rw") as connection:
+        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [*values.values()])
+        connection.commit()
+
+
 def count(database: str, table: str) -> int:
     return int(rows(database, f"SELECT COUNT(*) FROM {table}")[0][0])
 
 
 @contextmanager
-def _connected(database: str) -> Iterator[Any]:
+def _connected(database: str, *, mode: str = "ro") -> Iterator[Any]:
     if database.startswith("sqlite:///"):
         path = database.removeprefix("sqlite:///")
-        connection: Any = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
+        connection: Any = sqlite3.connect(f"file:{path}?mode={mode}", uri=True, timeout=20)
     else:
         connection = psycopg.connect(database, autocommit=True)
     try:

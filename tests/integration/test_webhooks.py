@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import json
-import sqlite3
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from tests.integration.client import Client
+from tests.integration.databases import insert, rows
 from tests.integration.fleet import Servers
 from tests.integration.scripts import script
 from tests.integration.servers import Server, eventually
@@ -27,24 +28,20 @@ BEYOND_DAPHNE_S_KILL_SECONDS = 12
 def hook(server: Server, url: str) -> None:
     """Write a webhook as the administration does."""
     secret = "whsec_" + base64.b64encode(b"k" * 32).decode()
-    columns = "url, description, enabled, with_content, secret, created_at"
-    with sqlite3.connect(server.database.removeprefix("sqlite:///"), timeout=20) as database:
-        database.execute(
-            f"INSERT INTO holdfast_conversations_webhook ({columns})"
-            " VALUES (?, '', 1, 1, ?, '2026-01-01')",
-            (url, secret),
-        )
-    database.close()
+    insert(
+        server.database,
+        "holdfast_conversations_webhook",
+        url=url,
+        description="",
+        enabled=True,
+        with_content=True,
+        secret=secret,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def states(server: Server) -> list[Any]:
-    path = server.database.removeprefix("sqlite:///")
-    database = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=20)
-    try:
-        query = "SELECT state, attempts FROM holdfast_conversations_delivery"
-        return database.execute(query).fetchall()
-    finally:
-        database.close()
+    return rows(server.database, "SELECT state, attempts FROM holdfast_conversations_delivery")
 
 
 async def drop_in_mid_reply(server: Server) -> str:
