@@ -59,6 +59,7 @@ class ChatConsumer(RunConsumer):
         # Also with a key that may read nothing: its revocation comes this way.
         if self._user_id is not None and self.channel_layer is not None:
             await self.channel_layer.group_add(sync.group(self._user_id), self.channel_name)
+            self.check_soon()  # what came before we joined, nobody told us
             if self._may(keys.READ):
                 notices.watch().join(self.say)
 

@@ -288,7 +288,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def _send_forever(self) -> None:
         life = conf().connection_seconds or float("inf")
-        self._check_at = time.monotonic() + life
+        self._check_at = min(self._check_at, time.monotonic() + life)
         while True:
             self._news.clear()
             if await self._send_next():

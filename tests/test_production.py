@@ -21,6 +21,7 @@ SECRETS = {
     "DATABASE_URL": "postgres://holdfast:pass%2Fword@db.example:5432/chat",
     "EMAIL_URL": "smtp+tls://me:secret@mail.example:587",
     "OPENAI_API_KEY": "sk-of-a-file",
+    "SENTRY_DSN": "https://of-a-file@sentry.example/1",
     "METRICS_TOKEN": "a-token-of-a-file",
 }
 PRODUCTION = {
@@ -69,14 +70,14 @@ def test_every_secret_is_read_from_the_file_that_names_it(files: dict[str, str])
         print(json.dumps([
             s.SECRET_KEY, s.DATABASES["default"]["PASSWORD"], s.DATABASES["default"]["NAME"],
             s.EMAIL_HOST_PASSWORD, s.CHAT_PROVIDERS["openai"]["OPTIONS"]["api_key"],
-            s.METRICS_TOKEN,
+            s.METRICS_TOKEN, s.SENTRY_DSN,
         ]))
     """
     done = python("-c", code, **files)
     assert done.returncode == 0, done.stderr
     read = json.loads(done.stdout)
     wanted = [SECRETS["SECRET_KEY"], "pass/word", "chat", "secret", "sk-of-a-file"]
-    assert read == [*wanted, "a-token-of-a-file"]
+    assert read == [*wanted, "a-token-of-a-file", SECRETS["SENTRY_DSN"]]
     for value in SECRETS.values():
         assert value not in done.stderr
 

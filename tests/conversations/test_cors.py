@@ -73,6 +73,6 @@ async def test_without_origins_nothing_is_said_of_them(settings: Settings) -> No
 def test_an_origin_that_no_browser_sends_is_reported(settings: Settings, origin: str) -> None:
     settings.CORS_ALLOWED_ORIGINS = [origin]
     [error] = check_cors_origins()
-    assert error.id == "holdfast_conversations.E020"
+    assert error.id == "holdfast_conversations.E040"
     settings.CORS_ALLOWED_ORIGINS = [FRONT, "http://localhost:3000"]
     assert check_cors_origins() == []
