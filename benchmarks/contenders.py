@@ -111,7 +111,16 @@ class Process:
         body = {"content": "How far is the sea?", "model": model}
         return [
             _request(f"/api/conversations/{conversation}/messages", body, person)
-            for conversation, person in self._sites[:number]
+            for conversation, person in self._in_turn(number)
+        ]
+
+    def _in_turn(self, number: int) -> list[tuple[str, str]]:
+        """Order the conversations so that people ask by turns, as they do."""
+        people = range(CONVERSATIONS_PER_PERSON)
+        return [
+            site
+            for first in people
+            for site in self._sites[:number][first::CONVERSATIONS_PER_PERSON]
         ]
 
     def _new_person(self) -> list[tuple[str, str]]:

@@ -84,6 +84,8 @@ class StreamingASGIHandler(ASGIHandler):
         _note_task()
         response = await super().run_get_response(request)
         _responses.get().append(response)
+        if response.streaming and request.resolver_match is not None:
+            request.resolver_match.tried = None  # 3 kB for as long as the stream is open
         return response
 
     async def send_response(self, response: HttpResponseBase, send: Any) -> None:
