@@ -71,7 +71,7 @@ async def _follow(request: HttpRequest, run_id: UUID, user_id: Any) -> HttpRespo
     place = take_place(user_id)
     try:
         subscription = await _contracted(runs.resume(request, run_id), run_id)
-    except BaseException:
+    except BaseException:  # cancelled or failed: what was taken is given back
         place.leave()
         raise
     if subscription is None:
@@ -130,7 +130,7 @@ async def start_and_answer(request: HttpRequest, user: Any, start: Start) -> Htt
     try:
         begun = await replies.start(user.pk, start, address=address_of(request_scope(request)))
         return await _answer_start(request, user, begun, place)
-    except BaseException:
+    except BaseException:  # cancelled or failed: what was taken is given back
         if place is not None:
             place.leave()
         raise

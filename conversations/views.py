@@ -52,12 +52,16 @@ def _chat(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def import_map() -> dict[str, dict[str, str]]:
-    """Map the modules' plain addresses, by which they import each other, to the hashed ones."""
+def import_map(*more: str) -> dict[str, dict[str, str]]:
+    """Map the modules' plain addresses, by which they import each other, to the hashed ones.
+
+    Args:
+        more: modules beside the page's own, as static files are named.
+    """
     prefix = settings.STATIC_URL
     if not prefix.startswith(("/", "http:", "https:")):
         prefix = get_script_prefix() + prefix
-    return {"imports": {f"{prefix}{module}": static(module) for module in _modules()}}
+    return {"imports": {f"{prefix}{module}": static(module) for module in (*_modules(), *more)}}
 
 
 @cache

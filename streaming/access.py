@@ -45,7 +45,7 @@ class AccessLog:
                     await self._app(scope, receive, exchange.send)
                 finally:
                     tracing.add(opened, status=exchange.status, **exchange.facts)
-        except Exception:
+        except Exception:  # whatever it was, the request is noted, and it goes on up
             exchange.status = exchange.status or 500
             raise
         finally:

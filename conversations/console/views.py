@@ -16,8 +16,7 @@ from django.http.request import HttpHeaders
 from django.http.response import HttpResponseBase
 from django.middleware.csrf import get_token
 from django.shortcuts import render
-from django.templatetags.static import static
-from django.urls import get_script_prefix, reverse
+from django.urls import reverse
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -156,7 +155,7 @@ def _page(request: HttpRequest, name: str, **more: Any) -> HttpResponse:
         "base": reverse("holdfast:new"),
         "csrf_cookie": settings.CSRF_COOKIE_NAME,
         "csrf_header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME),
-        "import_map": json.dumps(_modules()),
+        "import_map": json.dumps(import_map(*_own_modules())),
         "catalog": catalog(get_language() or "en"),
         "product_name": conf.product_name(),
         **more,
@@ -166,15 +165,6 @@ def _page(request: HttpRequest, name: str, **more: Any) -> HttpResponse:
     response = render(request, f"conversations/console/{name}.html", context)
     response["Cache-Control"] = "no-store"
     return response
-
-
-def _modules() -> dict[str, dict[str, str]]:
-    """Map the chat's modules, and the console's own, which the chat's pages do without."""
-    prefix = settings.STATIC_URL
-    if not prefix.startswith(("/", "http:", "https:")):
-        prefix = get_script_prefix() + prefix
-    own = {f"{prefix}{module}": static(module) for module in _own_modules()}
-    return {"imports": {**import_map()["imports"], **own}}
 
 
 @cache

@@ -72,7 +72,7 @@ class Slots:
                 )
             try:
                 response = await view(*args, **kwargs)
-            except BaseException:
+            except BaseException:  # cancelled or failed: the slot is free again
                 slot()
                 raise
             if response.streaming:
