@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from playwright.async_api import Request, Response
 
 from tests.browser.test_people import choose, sign_up
 from tests.browser.visitor import Visitor
@@ -10,19 +11,34 @@ from tests.browser.visitor import Visitor
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
+def carries_events(response: Response) -> bool:
+    return response.headers.get("content-type", "").startswith("text/event-stream")
+
+
 async def test_signing_out_in_one_tab_cuts_the_reply_in_the_other(visitor: Visitor) -> None:
     await sign_up(visitor)
     other = await visitor.tab()
     visitor.may_fail_to_load = other.may_fail_to_load = True
-    closed = asyncio.Event()
-    other.page.on("websocket", lambda socket: socket.on("close", lambda _: closed.set()))
+    socket_closed, stream_closed = asyncio.Event(), asyncio.Event()
+    other.page.on("websocket", lambda socket: socket.on("close", lambda _: socket_closed.set()))
     await other.reload()
-    await other.play({"text": "before "}, {"gate": other.gate}, {"text": "after"})
+    async with other.page.expect_response(carries_events) as begun:
+        await other.play({"text": "before "}, {"gate": other.gate}, {"text": "after"})
+    stream = (await begun.value).request
+
+    def over(request: Request) -> None:
+        if request is stream:
+            stream_closed.set()
+
+    other.page.on("requestfinished", over)
+    other.page.on("requestfailed", over)
     await other.sees("before")
-    assert not closed.is_set()
+    assert not socket_closed.is_set()
+    assert not stream_closed.is_set()
     await choose(visitor.page, "Sign out")
     async with asyncio.timeout(5):
-        await closed.wait()
+        await socket_closed.wait()
+        await stream_closed.wait()
     other.open_gate()
     await visitor.page.get_by_role("link", name="Sign in").wait_for()
     assert await other.text() == "before"  # what was seen stays
