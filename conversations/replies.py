@@ -18,6 +18,7 @@ from conversations.reading import Unread
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
+from conversations.turns import turn
 from streaming import runner, runs, threads, tracing, workers
 from streaming.source import Source, SourceFailed
 
@@ -59,13 +60,14 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
         worker = await runs.ready()
     except runs.NotReady:
         raise StorageUnavailable from None
-    starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, address)
-    try:
-        begun = await threads.write(starting.begin, starter, request)
-    except (DatabaseError, InterfaceError) as error:
-        raise StorageUnavailable from error
-    if begun.new is not None:
-        runner.start(worker, begun.new, _source(begun), trace=trace)
+    async with turn(user_id):
+        starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, address)
+        try:
+            begun = await threads.write(starting.begin, starter, request)
+        except (DatabaseError, InterfaceError) as error:
+            raise StorageUnavailable from error
+        if begun.new is not None:
+            runner.start(worker, begun.new, _source(begun), trace=trace)
     return begun
 
 

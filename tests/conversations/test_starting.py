@@ -6,10 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import Q
 
-from conversations import ending, replies, starting
+from conversations import ending, replies, starting, turns
 from conversations.admission import Starter
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
-from conversations.models import Conversation, Message
+from conversations.models import Conversation, Message, Person
 from conversations.providers.scripted import ScriptedProvider
 from conversations.providers.types import Prompt
 from conversations.requests import Edit, Regenerate, Send, digest
@@ -17,10 +17,12 @@ from streaming import takeover, threads, workers
 from streaming.models import Fragment, Run
 from streaming.source import Source
 from streaming.takeover import Seen
-from tests.conftest import Client, Settings
+from tests.conftest import Client, SetStreaming, Settings
 from tests.conversations.chatting import asked, converse, events, script
-from tests.streaming.behind import RUN, refusing, refusing_writes
+from tests.streaming.behind import RUN, behind, refusing, refusing_writes
 from tests.waiting import until
+
+PERSON = Person._meta.db_table
 
 
 def starter(client: Client, *, draining: bool = False) -> Starter:
@@ -107,6 +109,38 @@ async def test_a_start_whose_request_is_cut_has_a_producer_all_the_same(
     await until(lambda: _stored(run_id))
     heard = await events(alice, run_id)
     assert heard[-1]["status"] == "completed"
+
+
+async def test_one_persons_many_starts_do_not_delay_another_persons(
+    alice: Client, bob: Client, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RUNS_PER_USER=0)
+    hers = [await question(alice) for _ in range(20)]
+    his = await question(bob)
+    with behind() as holder, behind() as watcher:
+        if not holder.sqlite:  # where writers have one thread in any case, and one lock
+            holder.begin()
+            holder.execute(f"SELECT 1 FROM {PERSON} WHERE user_id = %s FOR UPDATE", alice.user.pk)
+        starts = [asyncio.create_task(replies.start(alice.user.pk, start)) for start in hers]
+        await until(watcher.waiting)
+        async with asyncio.timeout(2):
+            begun = await replies.start(bob.user.pk, his)
+        assert begun.new is not None
+        if not holder.sqlite:
+            assert not any(start.done() for start in starts)
+            holder.commit()
+    assert [one.run_id for one in await asyncio.gather(*starts)] == [one.reply_id for one in hers]
+    del starts
+    assert not turns._locks
+
+
+async def test_a_turn_that_does_not_come_is_refused() -> None:
+    async with turns.turn(1):
+        with pytest.raises(StorageUnavailable):
+            async with turns.turn(1, seconds=0.01):
+                pass
+        async with turns.turn(2, seconds=0.01):
+            pass
 
 
 async def _stored(run_id: str) -> bool:
