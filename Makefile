@@ -198,6 +198,8 @@ COMPILE = $(VENV)/bin/uv pip compile --quiet --universal --generate-hashes --pyt
 
 lock: $(VENV)/.installed-dev
 	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) requirements-observability.in -o requirements-observability.txt
+	@$(COMPILE) requirements-gunicorn.in -o requirements-gunicorn.txt
 	@$(COMPILE) requirements-dev.in -o requirements-dev.txt
 	@$(COMPILE) --no-deps requirements-model.in -o requirements-model.txt
 	@$(COMPILE) benchmarks/requirements.in -o benchmarks/requirements.txt

@@ -14,7 +14,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parent.parent
 LOCKS = (
     *("requirements.txt", "requirements-dev.txt", "requirements-model.txt"),
-    *("requirements-observability.txt", "benchmarks/requirements.txt"),
+    *("requirements-observability.txt", "requirements-gunicorn.txt", "benchmarks/requirements.txt"),
 )
 _SECONDS = 300
 

@@ -19,6 +19,7 @@ SECTIONS = {
     "requirements.txt": "To run",
     "requirements-model.txt": "The offline model",
     "requirements-observability.txt": "Traces and reports of errors, where wanted",
+    "requirements-gunicorn.txt": "gunicorn, where wanted",
     "requirements-dev.txt": "To develop and test",
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+==[^\\]+?)\s*\\?$")

@@ -220,6 +220,10 @@ class Server:
                 return [*uvicorn, "--loop", "asyncio", "--http", "h11"]
             case "daphne":
                 return [*python, "-m", "daphne", "-b", "127.0.0.1", "-p", port, self.application]
+            case "gunicorn":
+                settings = str(self.root / "deploy" / "gunicorn.conf.py")
+                gunicorn = [*python, "-m", "gunicorn", self.application, "-c", settings]
+                return [*gunicorn, "--bind", f"127.0.0.1:{port}"]
             case "runserver":
                 return [*python, "manage.py", "runserver", f"127.0.0.1:{port}"]
             case _:

@@ -1,0 +1,59 @@
+"""Every worker restarted in turn behind nginx, under load: no reply loses anything, each ends."""
+
+import asyncio
+import signal
+
+from tests.integration.client import Client
+from tests.integration.databases import WORKERS, count
+from tests.integration.fleet import Servers
+from tests.integration.law import breaches_of_rest
+from tests.integration.persistent import Told, ask
+from tests.integration.proxy import Nginx
+from tests.integration.servers import Server, answers, eventually
+
+ENV = {"STREAMING_DRAIN_SECONDS": "10"}
+TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
+PEOPLE = 6
+
+
+async def test_a_rolling_restart_loses_no_character_and_no_end(
+    servers: Servers, database: str
+) -> None:
+    first = servers.prepare(database=database, env=ENV)
+    shared = {"STREAMING_RUN_DIRECTORY": first.environment()["STREAMING_RUN_DIRECTORY"]}
+    second = servers.prepare(database=database, env=ENV | shared)
+    await asyncio.gather(first.start(), second.start())
+    nginx = await Nginx([first.port, second.port]).start()
+    people = [await Client.sign_in(nginx) for _ in range(PEOPLE)]
+    over = asyncio.Event()
+
+    async def talk(client: Client) -> list[Told]:
+        told = []
+        while not over.is_set():
+            told.append(await ask(client, *TALK))
+        return told
+
+    try:
+        talks = [asyncio.create_task(talk(client)) for client in people]
+        for worker in (first, second):
+            await asyncio.sleep(0.5)  # into the replies that are in flight by now
+            await _restart(worker)
+        over.set()
+        told = [one for talked in await asyncio.gather(*talks) for one in talked]
+    finally:
+        for client in people:
+            await client.discard()
+        nginx.discard()
+    assert [one for one in told if not one.whole] == []
+    assert len(told) >= PEOPLE * 2
+    assert not breaches_of_rest(database)
+    assert count(database, WORKERS) == 2
+    for worker in (first, second):
+        assert not worker.errors(), worker.errors()
+
+
+async def _restart(worker: Server) -> None:
+    """What install.sh does with each: end it, start it, wait until it is ready."""
+    assert await worker.terminate() in (0, -signal.SIGTERM)
+    worker.spawn()
+    await eventually(lambda: answers(worker.port, "/readyz"), 30, worker.log)
