@@ -13,6 +13,7 @@ import sys
 import traceback
 from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 # structlog imports Twisted wherever it is installed, which takes half a second of each start.
 sys.modules.setdefault("structlog.twisted", None)  # type: ignore[arg-type]
@@ -190,6 +191,8 @@ def _secrets() -> tuple[str, ...]:
         look(name, getattr(settings, name, ""))
     look("DATABASES", settings.DATABASES)
     look("CHAT_PROVIDERS", getattr(settings, "CHAT_PROVIDERS", {}))
+    redis = urlsplit(getattr(settings, "REDIS_URL", "")).password or ""
+    look("password", [redis, unquote(redis)])
     return tuple(sorted(found, key=len, reverse=True))
 
 

@@ -62,6 +62,9 @@ TEMPLATES = [
 
 DATABASES = {"default": env.database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+# Workers wake each other over it, and pass sync events on; without one, over PostgreSQL.
+REDIS_URL = env.text("REDIS_URL")
+WORKERS = env.number("WEB_CONCURRENCY", 1)
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -14,9 +14,10 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from conversations import checks, sessions  # noqa: F401  registers the system checks
+        from conversations import checks, sessions, sync  # noqa: F401  registers the system checks
         from conversations.attachments import remove_file_with
         from conversations.models import Attachment
 
         sessions.connect()
+        sync.connect()
         post_delete.connect(remove_file_with, sender=Attachment)

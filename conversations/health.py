@@ -40,7 +40,10 @@ async def readyz(request: HttpRequest) -> HttpResponse:
         "not_draining": not worker.draining,
     }
     ready = all(checks.values())
-    response = JsonResponse({"ready": ready, "checks": checks}, status=200 if ready else 503)
+    # Without it readers of other workers' replies get them later, and no request fails.
+    waking = {"by": worker.waking.kind, "proven": worker.waking.proven}
+    body = {"ready": ready, "checks": checks, "waking": waking}
+    response = JsonResponse(body, status=200 if ready else 503)
     if not ready:
         response["Retry-After"] = "2"
     return unlogged(response)

@@ -1,20 +1,32 @@
 """Sync events: every tab and device of a person learns what changed, and refetches it.
 
-They go through the channel layer, which may lose them. The person's revision, raised in the same
-transaction as the change and carried by every event, makes a loss visible.
+They go through the channel layer of this process, and to the other workers over the line that wakes
+them; both may lose them. The person's revision, raised in the same transaction as the change and
+carried by every event, makes a loss visible.
+
+Channels' own layer over Redis was tried and left: with Redis away no socket can be opened, and
+sockets carry replies. A project that has such a layer keeps it; then nothing is passed on here.
 """
 
 import asyncio
+import logging
 from collections import deque
 from functools import partial
 from typing import Any, Literal
 
-from channels.layers import get_channel_layer
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import connection, transaction
 
 from conversations.models import Person
 from streaming import workers
 from streaming.detached import spawn
+from streaming.waking.waking import take_notices
+from streaming.workers import LocalWorker
+
+logger = logging.getLogger(__name__)
+
+_TOPIC = "sync"
+_AT_ONCE = 10  # messages in one notice: NOTIFY takes less than 8000 bytes
 
 Kind = Literal[
     "conversation.created",
@@ -55,7 +67,24 @@ def tell(user_id: Any, messages: list[dict[str, Any]]) -> None:
     """Send messages of the channel layer to a person's sockets, from any thread."""
     worker = workers.peek()
     if worker is not None:  # a management command has no sockets, and no loop
-        worker.run_soon(partial(_outbox.put, group(user_id), messages))
+        worker.run_soon(partial(_tell, worker, group(user_id), messages))
+
+
+def connect() -> None:
+    """Take what other workers pass on."""
+    take_notices(_TOPIC, _take)
+
+
+def _tell(worker: LocalWorker, name: str, messages: list[dict[str, Any]]) -> None:
+    _outbox.put(name, messages)
+    if isinstance(get_channel_layer(), InMemoryChannelLayer):
+        for at in range(0, len(messages), _AT_ONCE):
+            worker.tell_others(_TOPIC, [name, messages[at : at + _AT_ONCE]])
+
+
+def _take(about: Any) -> None:
+    name, messages = about
+    _outbox.put(name, messages)
 
 
 def _raise_revision(user_id: Any) -> int | None:
@@ -86,7 +115,10 @@ class _Outbox:
         while self._waiting:
             name, message = self._waiting.popleft()
             if layer is not None:
-                await layer.group_send(name, message)
+                try:
+                    await layer.group_send(name, message)
+                except Exception as error:  # any layer's; the revision makes it good
+                    logger.warning("A sync event was lost: %s", type(error).__name__)
 
 
 _outbox = _Outbox()

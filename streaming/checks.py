@@ -1,7 +1,9 @@
 """System checks of the streaming settings and the database."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
@@ -9,6 +11,7 @@ from django.db import connection
 from django.utils.module_loading import import_string
 
 from streaming.conf import keys
+from streaming.waking.lines import redis_url
 
 _NEVER_OFF = ("LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS")
 
@@ -40,6 +43,14 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
                 "STREAMING['ON_DISCONNECT'] is neither 'continue' nor 'stop'.",
                 hint="'continue' lets a reply go on when its last reader leaves.",
                 id="holdfast_streaming.E002",
+            )
+        )
+    if given.get("WAKE_BY", "auto") not in ("auto", "polling"):
+        found.append(
+            Error(
+                "STREAMING['WAKE_BY'] is neither 'auto' nor 'polling'.",
+                hint="'auto' uses Redis where REDIS_URL is set, else NOTIFY on PostgreSQL.",
+                id="holdfast_streaming.E010",
             )
         )
     for key, value in given.items():
@@ -84,6 +95,46 @@ def _check_value(key: str, value: Any) -> list[CheckMessage]:
                 f"STREAMING[{key!r}] is 0.",
                 hint="It is no limit that could be switched off.",
                 id="holdfast_streaming.E006",
+            )
+        ]
+    return []
+
+
+@register(Tags.compatibility)
+def check_line(**kwargs: Any) -> list[CheckMessage]:
+    """Report what keeps workers from waking each other."""
+    return check_waking(settings.DATABASES.get("default", {}))
+
+
+def check_waking(default: dict[str, Any]) -> list[CheckMessage]:
+    """Report a Redis that cannot be spoken to, and workers that nothing wakes."""
+    url = redis_url()
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        return [
+            Error(
+                "REDIS_URL is no address of a Redis.",
+                hint="redis://host:6379/0, rediss://… with TLS, or unix:///path/to/socket.",
+                id="holdfast_streaming.E011",
+            )
+        ]
+    if url and find_spec("redis") is None:
+        return [
+            Error(
+                "REDIS_URL is set, but the package redis is not installed.",
+                hint="pip install redis",
+                id="holdfast_streaming.E012",
+            )
+        ]
+    streaming = getattr(settings, "STREAMING", {})
+    polls = isinstance(streaming, dict) and streaming.get("WAKE_BY") == "polling"
+    speaks = url or str(default.get("ENGINE", "")).endswith("postgresql")
+    if (polls or not speaks) and int(getattr(settings, "WORKERS", 1)) > 1:
+        return [
+            Warning(
+                "Several workers have nothing to wake each other by: readers of another worker's"
+                " replies wait for polls, and tabs on two workers see each other's changes late.",
+                hint="Set REDIS_URL, or use PostgreSQL.",
+                id="holdfast_streaming.W002",
             )
         ]
     return []

@@ -63,7 +63,9 @@ class StreamingSettings:
     journal_min_interval_ms: float = 30.0
     """On a busy server, time from the beginning of a commit to the next; text gathers meanwhile."""
     poll_interval_ms: float = 150.0
-    """Time between two looks at the runs of other workers."""
+    """Time between two looks at the runs of other workers, where these do not wake us."""
+    wake_by: Literal["auto", "polling"] = "auto"
+    """How workers learn of each other's text: Redis or NOTIFY where there is one, or polls only."""
 
 
 @lru_cache(maxsize=1)

@@ -13,6 +13,7 @@ from streaming.threads import ParkableThread
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+Step = Callable[[], Coroutine[Any, Any, None]]
 
 _held: set[asyncio.Task[Any]] = set()
 
@@ -31,22 +32,29 @@ def spawn(coroutine: Coroutine[Any, Any, T], *, name: str) -> "asyncio.Task[T]":
     return task
 
 
-def repeat(
-    step: Callable[[], Coroutine[Any, Any, None]], *, every_seconds: float, name: str
-) -> "asyncio.Task[None]":
+def repeat(step: Step, *, every_seconds: float, name: str) -> "asyncio.Task[None]":
     """Spawn a task that makes a step again and again; a failing one does not end it."""
 
     async def forever() -> None:
         while True:
             await asyncio.sleep(every_seconds)
-            try:
-                await step()
-            except (DatabaseError, InterfaceError) as error:
-                logger.warning("%s waits for storage: %s", name.capitalize(), type(error).__name__)
-            except Exception:  # other people's runs depend on the next step
-                logger.exception("%s failed; it goes on", name.capitalize())
+            await _try(step, name)
 
     return spawn(forever(), name=name)
+
+
+def once(step: Step, *, name: str) -> "asyncio.Task[None]":
+    """Spawn a step that may fail: something makes it again."""
+    return spawn(_try(step, name), name=name)
+
+
+async def _try(step: Step, name: str) -> None:
+    try:
+        await step()
+    except (DatabaseError, InterfaceError) as error:
+        logger.warning("%s waits for storage: %s", name.capitalize(), type(error).__name__)
+    except Exception:  # other people's runs depend on the next step
+        logger.exception("%s failed; it goes on", name.capitalize())
 
 
 async def _isolated(coroutine: Coroutine[Any, Any, T]) -> T:

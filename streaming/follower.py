@@ -3,15 +3,15 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 from django.db.models.functions import Now
 
-from streaming import statements, threads
+from streaming import metrics, statements, threads
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.events import Ended
@@ -22,8 +22,13 @@ from streaming.recorder import Recorded, recorder
 from streaming.statements import Followed
 from streaming.transcript import Piece, Transcript
 
+if TYPE_CHECKING:
+    from streaming.waking.waking import Waking
+
 logger = logging.getLogger(__name__)
 
+_LEAST_PAUSE_SECONDS = 0.02  # however many workers wake us, no more polls than fifty a second
+_WOKEN_PAUSE_SECONDS = 1.0
 _WATCH_SECONDS = 1.0
 _UNREAD_SECONDS = 5.0
 _WATCHED_FOR = timedelta(seconds=3.5)
@@ -33,8 +38,12 @@ _STORAGE_PAUSE_SECONDS = 0.5
 class FollowedRun(Feed):
     """A run that another worker produces."""
 
-    def __init__(self, run_id: UUID, about: dict[str, Any], *, on_disconnect: str) -> None:
+    def __init__(
+        self, run_id: UUID, about: dict[str, Any], *, owner: UUID, on_disconnect: str
+    ) -> None:
         super().__init__(run_id, about, Transcript())
+        self.owner = owner
+        """The worker that produces it, as the last poll saw."""
         self.on_disconnect = on_disconnect
         self.asked_at = time.monotonic()
         """When somebody last asked for it: a reader may be about to attach."""
@@ -54,15 +63,34 @@ class FollowedRun(Feed):
 
 
 class Follower:
-    """Keeps the feeds of followed runs up to date while anybody reads them."""
+    """Keeps the feeds of followed runs up to date while anybody reads them.
+
+    It polls. Where the workers that produce the runs wake it, it looks at once at the runs that
+    they name, and seldom at all of them.
+    """
 
     def __init__(self) -> None:
+        self.waking: Waking | None = None
         self._runs: dict[UUID, FollowedRun] = {}
         self._task: asyncio.Task[None] | None = None
         self._watched_at = 0.0
+        self._polled_at = 0.0
+        self._all_polled_at = 0.0
+        self._named: set[UUID] = set()
+        self._woken = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    def owners(self) -> Mapping[UUID, UUID]:
+        """Map each followed run to the worker that produces it."""
+        return {run.run_id: run.owner for run in self._runs.values()}
+
+    def wake(self, runs: Collection[UUID] | None = None) -> None:
+        """Look at runs at once; None: how runs are looked at has changed."""
+        if runs is not None:
+            self._named.update(runs)
+        self._woken.set()
 
     async def follow(self, run_id: UUID) -> Feed | None:
         """Return the feed of a run that is not produced here, live or settled.
@@ -93,8 +121,12 @@ class Follower:
         """Return the one feed that the poller keeps for a run, however many asked at once."""
         run = self._runs.get(row.id)
         if run is None or run.lost or run.ended is not None:
-            run = FollowedRun(row.id, row.about, on_disconnect=row.on_disconnect)
+            run = FollowedRun(
+                row.id, row.about, owner=row.worker_id, on_disconnect=row.on_disconnect
+            )
             self._runs[row.id] = run
+            if self.waking is not None:
+                self.waking.follow(row.id, row.worker_id)
         run.asked_at = time.monotonic()
         run.take(pieces)
         if self._task is None or self._task.done():
@@ -103,15 +135,16 @@ class Follower:
 
     async def _poll_while_read(self) -> None:
         """Poll until nobody reads a followed run any more."""
+        self._all_polled_at = time.monotonic()
         while True:
-            await asyncio.sleep(conf().poll_interval_ms / 1000)
+            named = await self._next_poll()
             for run in [r for r in self._runs.values() if not r.readers]:
                 if time.monotonic() - run.asked_at > _UNREAD_SECONDS:
                     self._drop(run)
             if not self._runs:
                 return
             try:
-                await self._refresh(dict(self._runs))
+                await self._refresh({i: r for i, r in self._runs.items() if i in named})
                 await self._raise_watch()
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("Following waits for storage: %s", type(error).__name__)
@@ -122,13 +155,46 @@ class Follower:
                 logger.exception("Following failed; it goes on")
                 await asyncio.sleep(_STORAGE_PAUSE_SECONDS)
 
+    async def _next_poll(self) -> Collection[UUID]:
+        """Wait until it is time, or somebody wakes us; return the runs to look at."""
+        while True:
+            now = time.monotonic()
+            if now >= self._all_polled_at + self._pause_seconds():
+                self._all_polled_at = self._polled_at = now
+                self._named.clear()
+                return set(self._runs)
+            if self._named:
+                wait = self._polled_at + _LEAST_PAUSE_SECONDS - now
+                if wait <= 0:
+                    self._polled_at = now
+                    named, self._named = self._named, set()
+                    return named
+                await asyncio.sleep(wait)
+                continue
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(self._all_polled_at + self._pause_seconds() - now):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+
+    def _pause_seconds(self) -> float:
+        """Say how long to go without a look at all runs."""
+        pause = conf().poll_interval_ms / 1000
+        waking = self.waking
+        if waking is None or not all(waking.covers(run.owner) for run in self._runs.values()):
+            return pause
+        return max(pause, _WOKEN_PAUSE_SECONDS)
+
     async def _refresh(self, runs: dict[UUID, FollowedRun]) -> None:
         positions = {run_id: run.transcript.end for run_id, run in runs.items()}
         if not positions:
             return
+        metrics.follow_polls.inc()
         for run_id, found in (await threads.read(statements.follow, positions)).items():
             run = runs[run_id]
-            if found.live:
+            if found.owner is not None:
+                run.owner = found.owner
                 if run.state == "recovering":
                     run.state = "streaming" if run.transcript.end.part else "waiting"
                 run.take(found.pieces)
@@ -162,7 +228,7 @@ class Follower:
 def _open(run_id: UUID) -> tuple[Run | None, Followed]:
     row = Run.objects.filter(id=run_id).first()
     if row is None:
-        return None, Followed(False, [])
+        return None, Followed(None, [])
     found = statements.follow({run_id: Transcript().end})[run_id]
     # Settled between the two statements: the caller loads the reply.
     return (row if found.live else None), found

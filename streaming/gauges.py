@@ -52,6 +52,13 @@ class Gauges(Collector):
         yield _gauge("draining", "1 while no start is taken any more.", int(worker.draining))
         failing = worker.journal.failing_since is not None
         yield _gauge("journal_failing", "1 while no commit succeeds.", int(failing))
+        waking = GaugeMetricFamily(
+            "holdfast_waking_proven",
+            "1 while what this worker says to others arrives; polling needs no proof.",
+            labels=["by"],
+        )
+        waking.add_metric([worker.waking.kind], int(worker.waking.proven))
+        yield waking
         yield from _pool()
 
     def describe(self) -> list[Metric]:

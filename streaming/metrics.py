@@ -90,6 +90,23 @@ fenced = Counter(
     "Times that others declared this worker dead while it lived.",
     registry=registry,
 )
+wakes = Counter(
+    "holdfast_wakes",
+    "Messages between workers on the line that wakes them, but probes.",
+    ["by", "fate"],
+    registry=registry,
+)
+wake_seconds = Histogram(
+    "holdfast_wake_seconds",
+    "How long a probe took, from this worker to itself over the line that wakes workers.",
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 3),
+    registry=registry,
+)
+follow_polls = Counter(
+    "holdfast_follow_polls",
+    "Statements that looked for text of other workers' runs.",
+    registry=registry,
+)
 limits_hit = Counter(
     "holdfast_limits_hit", "Refusals because of a limit.", ["limit"], registry=registry
 )

@@ -78,6 +78,11 @@ class LiveRun(Feed):
         if not self.readers and self.departed_at is None:
             self.departed_at = time.monotonic() + (_RETURN_SECONDS if returns else 0)
 
+    def wake(self) -> None:
+        """Tell every reader to look, here and on other workers; after a commit."""
+        super().wake()
+        self._worker.waking.has_news(self.run_id)
+
     def decide(self, outcome: Outcome) -> None:
         """End the run; the first decision stands."""
         if self.outcome is None:
@@ -261,9 +266,14 @@ def start(worker: "LocalWorker", new: NewRun, source: Source, *, trace: Any = No
 
 
 def stop(worker: "LocalWorker", run_id: UUID, *, reason: str = "user") -> bool:
-    """End a run of this process as a person's wish; False where it is not here."""
+    """End a run as a person's wish; where it is not here, have its worker look at once.
+
+    Returns:
+        Whether it is here.
+    """
     run = worker.runs.get(run_id)
     if run is None:
+        worker.waking.stop(run_id)
         return False
     run.stop(reason)
     return True

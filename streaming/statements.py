@@ -145,19 +145,25 @@ def join_pieces(pieces: Iterable[Piece]) -> list[StoredPart]:
 class Followed(NamedTuple):
     """What a poll found of one run."""
 
-    live: bool
+    owner: UUID | None
+    """Who produces it; None where it is not live any more."""
     pieces: list[Piece]
+
+    @property
+    def live(self) -> bool:
+        """Whether the run has no end yet."""
+        return self.owner is not None
 
 
 def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
-    """Read what lies behind each position, and whether each run still lives, in one statement."""
-    found = {run_id: Followed(False, []) for run_id in positions}
+    """Read what lies behind each position, and who produces each run still, in one statement."""
+    found = {run_id: Followed(None, []) for run_id in positions}
     ids = {_key(run_id): run_id for run_id in positions}
     postgresql = connection.vendor == "postgresql"
     place = "(%s::uuid, %s::int, %s::int)" if postgresql else "(%s, %s, %s)"
     sql = f"""
         WITH v(id, part, position) AS (VALUES {", ".join([place] * len(positions))})
-        SELECT v.id, r.id, f.part, f.kind, f."end", f.text
+        SELECT v.id, r.worker_id, f.part, f.kind, f."end", f.text
         FROM v LEFT JOIN {_RUN} r ON r.id = v.id
         LEFT JOIN {_FRAGMENT} f ON f.run_id = v.id AND f.part >= v.part
             AND (f.part > v.part OR f."end" > v.position)
@@ -166,13 +172,17 @@ def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
     values = [value for run_id, at in positions.items() for value in (_key(run_id), *at)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        for key, live, part, kind, end, text in cursor.fetchall():
+        for key, owner, part, kind, end, text in cursor.fetchall():
             run_id = ids[key]
-            if live is not None and not found[run_id].live:
-                found[run_id] = Followed(True, found[run_id].pieces)
+            if owner is not None and not found[run_id].live:
+                found[run_id] = Followed(_id(owner), found[run_id].pieces)
             if text is not None:
                 found[run_id].pieces.append(Piece(part, kind, end - len(text), text))
     return found
+
+
+def _id(key: UUID | str) -> UUID:
+    return key if isinstance(key, UUID) else UUID(key)
 
 
 def _key(run_id: UUID) -> UUID | str:

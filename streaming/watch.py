@@ -32,6 +32,11 @@ class Watch:
         """Time between two polls."""
         return min(conf().lease_seconds / POLLS_PER_LEASE, 1.0)
 
+    @property
+    def sees_others(self) -> bool:
+        """Whether the last poll saw another living worker."""
+        return bool(self._counts)
+
     def silent_seconds(self, worker_id: UUID, beat: int) -> float | None:
         """Return for how long a worker has had this beat; None where no poll saw it yet."""
         count = self._counts.get(Seen(worker_id, beat))

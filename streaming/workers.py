@@ -12,7 +12,7 @@ from streaming import lag, metrics, takeover, threads
 from streaming.clocks import Clocks
 from streaming.conf import conf
 from streaming.connections import Connections
-from streaming.detached import repeat, spawn
+from streaming.detached import once, repeat, spawn
 from streaming.feed import Feed
 from streaming.follower import Follower
 from streaming.gathering import Gatherer
@@ -24,6 +24,8 @@ from streaming.runner import LiveRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, record_departures
+from streaming.waking.lines import choose
+from streaming.waking.waking import Waking
 from streaming.watch import Watch
 
 logger = logging.getLogger(__name__)
@@ -47,6 +49,14 @@ class LocalWorker:
         self.runs: dict[UUID, LiveRun] = {}
         self.subscriptions: set[Subscription] = set()
         self.follower = Follower()
+        self.waking = Waking(
+            self.id,
+            choose(),
+            holds=self.runs.__contains__,
+            follows=self.follower,
+            on_stop=self._look_for_stops,
+        )
+        self.follower.waking = self.waking
         self.journal = Journal(self.id, on_fenced=self._fenced)
         self.settlements: Gatherer[End, Settled] = Gatherer(
             settle, most=MOST_AT_ONCE, name="settle"
@@ -65,6 +75,7 @@ class LocalWorker:
         self._may_have_row = False
         """Whether a registration was begun: cancelled half-way, its row comes all the same."""
         self._lock: LockFile | None = None
+        self._clocks = Clocks(self)
         self._watch = Watch()
         self._reported = False
         self._tasks: list[asyncio.Task[Any]] = []
@@ -72,7 +83,7 @@ class LocalWorker:
 
     def begin(self) -> None:
         """Start the worker's tasks; registration goes on in the background."""
-        clocks = Clocks(self)
+        clocks = self._clocks
         lease = conf().lease_seconds
         self._tasks = [
             spawn(self._register(), name="register"),
@@ -82,6 +93,7 @@ class LocalWorker:
             repeat(clocks.reconcile, every_seconds=_RECONCILE_SECONDS, name="reconcile"),
             spawn(lag.measure_forever(), name="lag"),
             repeat(clocks.poll_stops, every_seconds=_STOP_POLL_SECONDS, name="poll stops"),
+            *self.waking.begin(),
         ]
         self._write_task = spawn(self.journal.write_forever(), name="journal")
 
@@ -139,6 +151,11 @@ class LocalWorker:
                 given = report(self) if watched else {}
                 await threads.write_beat(takeover.write_report, worker_id, given)
 
+    def tell_others(self, topic: str, about: Any) -> None:
+        """Tell the other workers something of the project's own, if there are any and it works."""
+        if self._watch.sees_others:
+            self.waking.notice(topic, about)
+
     def silent_seconds(self, worker_id: UUID, beat: int) -> float | None:
         """Return for how long another worker was seen with this beat; None where it was not."""
         return self._watch.silent_seconds(worker_id, beat)
@@ -146,6 +163,9 @@ class LocalWorker:
     async def _look(self) -> None:
         if self.registered.is_set():
             await self._watch.look(self.id)
+
+    def _look_for_stops(self) -> None:
+        once(self._clocks.poll_stops, name="look for stops")
 
     def _fenced(self, worker_id: UUID) -> None:
         """Stop spending, send the readers to where their runs are now, and register anew.
@@ -165,6 +185,7 @@ class LocalWorker:
             self._lock = None
         self.id = uuid4()
         self.journal.change_worker(self.id)
+        self.waking.change_worker(self.id)
         spawn(self._register(), name="register")
 
     def expect(self, start: "asyncio.Task[Any]") -> None:
@@ -199,9 +220,11 @@ class LocalWorker:
             subscription.plan_close()
         for wake in list(self.sockets):
             wake()
+        await self.waking.flush()
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
+        await self.waking.close()
         if self._may_have_row:
             await _quietly(takeover.unregister, self.id)
         if self._lock is not None:

@@ -83,10 +83,12 @@ def test_an_exception_is_told_with_its_place_and_its_first_line_only() -> None:
 def test_secrets_are_taken_out_wherever_they_stand(settings: Settings) -> None:
     settings.SECRET_KEY = "the-key-of-this-test-0123456789"
     settings.CHAT_PROVIDERS = {"x": {"OPTIONS": {"api_key": "upstream-key-0123"}}}
+    settings.REDIS_URL = "redis://holdfast:wire%2Dword-0123@cache.example/0"
     logs._secrets.cache_clear()
     texts = (
         "signed with the-key-of-this-test-0123456789",
         "asked with upstream-key-0123",
+        "AUTH wire%2Dword-0123 and AUTH wire-word-0123",
         "Authorization: Bearer abcdefghijkl",
         "Cookie: sessionid=abcdefghijkl; csrftoken=abcdefghijkl",
         'said {"password": "abcdefghijkl"}',

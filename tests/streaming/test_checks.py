@@ -6,7 +6,12 @@ import pytest
 from django.core.checks import run_checks
 from pytest_django import Settings
 
-from streaming.checks import check_settings, check_sqlite_options, check_version
+from streaming.checks import (
+    check_settings,
+    check_sqlite_options,
+    check_version,
+    check_waking,
+)
 
 GOOD = {"RECORDER": "conversations.recorder.MessageRecorder"}
 
@@ -105,3 +110,39 @@ def test_w001_transactions_of_sqlite_that_fail_instead_of_waiting(
 ) -> None:
     messages = check_sqlite_options(database)
     assert [message.id for message in messages] == (["holdfast_streaming.W001"] if warned else [])
+
+
+def test_e010_a_way_to_wake_that_does_not_exist(settings: Settings) -> None:
+    assert found(settings, WAKE_BY="shouting") == ["holdfast_streaming.E010"]
+    assert found(settings, WAKE_BY="polling") == []
+
+
+@pytest.mark.parametrize("url", ["http://cache.example/0", "cache.example:6379", "postgres://x/y"])
+def test_e011_an_address_that_is_no_redis(settings: Settings, url: str) -> None:
+    settings.REDIS_URL = url
+    assert [message.id for message in check_waking({})] == ["holdfast_streaming.E011"]
+
+
+@pytest.mark.parametrize("url", ["redis://u:p@cache.example/0", "rediss://[::1]:6379", "unix:///x"])
+def test_addresses_of_redis_pass(settings: Settings, url: str) -> None:
+    settings.REDIS_URL = url
+    assert check_waking({}) == []
+
+
+@pytest.mark.parametrize(
+    ("workers", "url", "engine", "wake_by", "warns"),
+    [
+        (2, "", "sqlite3", "auto", True),
+        (2, "", "postgresql", "polling", True),
+        (2, "redis://cache.example", "sqlite3", "auto", False),
+        (2, "", "postgresql", "auto", False),
+        (1, "", "sqlite3", "auto", False),
+    ],
+)
+def test_w002_several_workers_that_nothing_wakes(
+    settings: Settings, workers: int, url: str, engine: str, wake_by: str, warns: bool
+) -> None:
+    settings.WORKERS, settings.REDIS_URL = workers, url
+    settings.STREAMING = {**GOOD, "WAKE_BY": wake_by}
+    messages = check_waking({"ENGINE": f"django.db.backends.{engine}"})
+    assert [message.id for message in messages] == ["holdfast_streaming.W002"] * warns

@@ -195,7 +195,7 @@ def _settle_as_completed(worker_id: object, new: runner.NewRun) -> None:
 
 
 async def test_a_gap_makes_the_readers_open_the_run_anew() -> None:
-    run = FollowedRun(uuid4(), {}, on_disconnect="continue")
+    run = FollowedRun(uuid4(), {}, owner=uuid4(), on_disconnect="continue")
     run.take([Piece(1, "text", 0, "abc")])
     run.take([Piece(1, "text", 2, "cde")])
     assert not run.lost

@@ -1,0 +1,330 @@
+"""Workers wake each other: two workers of this process, whose polls come every 30 seconds."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from streaming import metrics, runner, threads
+from streaming.models import Run
+from streaming.subscription import Subscription, subscribe
+from streaming.waking import interest, messages
+from streaming.waking.interest import Interest
+from streaming.waking.lines import Kind
+from streaming.waking.link import Link
+from streaming.waking.messages import EVERYBODY, Follow, Garbled, News, Notice, Probe, Stop
+from streaming.waking.waking import take_notices
+from streaming.workers import LocalWorker
+from tests.conftest import MakeWorker, SetStreaming
+from tests.integration.servers import free_port
+from tests.redis_server import RedisServer
+from tests.streaming.behind import behind
+from tests.streaming.production import Tap, begin, reading, reply, settled
+from tests.waiting import until
+
+LINES = {
+    "sqlite": [pytest.param("redis", marks=pytest.mark.redis)],
+    "postgresql": ["notify", pytest.param("redis", marks=pytest.mark.redis)],
+}
+SOON = 3.0
+"""Seconds; a poll would come after thirty."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "line" in metafunc.fixturenames:
+        metafunc.parametrize("line", LINES[metafunc.config.getoption("--database")], indirect=True)
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    server = RedisServer(free_port())
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def line(request: pytest.FixtureRequest, settings: Settings, set_streaming: SetStreaming) -> Kind:
+    """How the workers of a test wake each other."""
+    kind: Kind = request.param
+    settings.REDIS_URL = request.getfixturevalue("redis").url if kind == "redis" else ""
+    set_streaming(POLL_INTERVAL_MS=30_000)
+    return kind
+
+
+@pytest.fixture
+async def pair(
+    line: Kind, make_worker: MakeWorker
+) -> AsyncIterator[tuple[LocalWorker, LocalWorker]]:
+    owner, other = await make_worker(), await make_worker()
+    await until(lambda: owner.waking.proven and other.waking.proven)
+    assert owner.waking.kind == line
+    yield owner, other
+
+
+async def test_a_reader_elsewhere_is_woken_for_text_and_end(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    owner, other = pair
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(other, run.run_id) as there:
+        await until(lambda: there.started)
+        for word in ("one ", "two ", "three"):
+            tap.say(word)
+            await until(lambda word=word: word in there.text, seconds=SOON)  # type: ignore[misc]
+        tap.finish()
+        async with asyncio.timeout(SOON):
+            assert (await there.end()).status == "completed"
+    assert there.text == "one two three"
+
+
+async def test_nobody_speaks_where_nobody_reads_elsewhere(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    owner, other = pair
+    tap = Tap()
+    run = await begin(owner, tap)
+    before = _messages()
+    async with reading(owner, run.run_id) as here:
+        tap.say("a", "b", "c")
+        await here.has("abc")
+        tap.finish()
+        await here.end()
+    await settled(run)
+    await until(lambda: owner.waking._idle.is_set() and other.waking._idle.is_set())
+    assert _messages() == before
+
+
+async def test_a_stop_elsewhere_is_seen_by_the_owner_at_once(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    owner, other = pair
+    looked = asyncio.Event()
+    owner.waking._on_stop = looked.set
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(owner, run.run_id) as here:
+        tap.say("kept")
+        await here.has("kept")
+        assert runner.stop(other, run.run_id) is False
+        async with asyncio.timeout(SOON):
+            await looked.wait()
+        rows = Run.objects.filter(id=run.run_id)
+        await threads.write(lambda: rows.update(stop_requested_at=timezone.now()))
+        owner._look_for_stops()
+        ended = await here.end()
+    assert (ended.status, ended.reason) == ("stopped", "user")
+    assert (await reply(run.run_id)).content == "kept"
+
+
+async def test_what_came_before_the_owner_heard_of_the_reader_is_shown_at_once(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    owner, other = pair
+    tap = Tap()
+    run = await begin(owner, tap)
+    feed = await other.follower.follow(run.run_id)
+    assert feed is not None
+    async with reading(owner, run.run_id) as here:
+        tap.say("in between")
+        await here.has("in between")
+    async with reading(other, run.run_id) as there:
+        async with asyncio.timeout(SOON):
+            await there.has("in between")
+    runner.stop(owner, run.run_id)
+
+
+async def test_a_cut_listener_listens_again(
+    pair: tuple[LocalWorker, LocalWorker], request: pytest.FixtureRequest
+) -> None:
+    owner, other = pair
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(other, run.run_id) as there:
+        tap.say("before, ")
+        await there.has("before, ")
+        _cut(owner.waking.kind, request)
+        await until(lambda: not other.waking.proven)
+        await until(lambda: owner.waking.proven and other.waking.proven)
+        await until(lambda: other.waking.covers(owner.id))
+        tap.say("after")
+        async with asyncio.timeout(SOON):
+            await there.has("before, after")
+        tap.finish()
+        await there.end()
+
+
+def _cut(kind: Kind, request: pytest.FixtureRequest) -> None:
+    if kind == "redis":
+        request.getfixturevalue("redis").ask("CLIENT", "KILL", "TYPE", "pubsub")
+        return
+    with behind() as database:
+        assert database.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name = 'holdfast-waking'"
+        )
+
+
+async def test_one_connection_listens_for_all_readers(
+    pair: tuple[LocalWorker, LocalWorker], request: pytest.FixtureRequest
+) -> None:
+    owner, other = pair
+    tap = Tap()
+    run = await begin(owner, tap)
+    readers = [await subscribe(other, run.run_id) for _ in range(50)]
+    tap.say("for all")
+    await until(lambda: all(_text(reader) == "for all" for reader in readers), seconds=SOON)
+    if owner.waking.kind == "redis":
+        assert request.getfixturevalue("redis").clients() <= 2 * 3
+    else:
+        with behind() as database:
+            found = database.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name = 'holdfast-waking'"
+            )
+        assert found == [(2,)]
+    for reader in readers:
+        reader.close()
+    runner.stop(owner, run.run_id)
+
+
+async def test_what_a_project_tells_reaches_the_other_workers_and_not_itself(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    heard: list[Any] = []
+    take_notices("test", heard.append)
+    one, _ = pair
+    one.waking.notice("test", {"a": 1})
+    one.waking.notice("unheard of", None)
+    one.waking.notice("test", "last")
+    await until(lambda: heard == [{"a": 1}, "last"], seconds=SOON)
+
+
+@pytest.mark.redis
+async def test_a_reply_goes_on_while_redis_is_restarted_flushed_and_away(
+    redis: RedisServer, settings: Settings, set_streaming: SetStreaming, make_worker: MakeWorker
+) -> None:
+    settings.REDIS_URL = redis.url
+    set_streaming(POLL_INTERVAL_MS=50)
+    owner, other = await make_worker(), await make_worker()
+    await until(lambda: owner.waking.proven and other.waking.proven)
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(other, run.run_id) as there:
+        tap.say("one ")
+        await there.has("one ")
+        redis.ask("FLUSHALL")
+        tap.say("two ")
+        await there.has("one two ")
+        redis.stop()
+        await until(lambda: not other.waking.proven)
+        tap.say("three ")
+        await there.has("one two three ")
+        redis.start()
+        await until(lambda: owner.waking.proven and other.waking.proven)
+        tap.say("four")
+        tap.finish()
+        ended = await there.end()
+    assert there.text == "one two three four"
+    assert ended.status == "completed"
+
+
+class Swallowing:
+    """A line as through a pooler: it takes everything, and delivers nothing."""
+
+    kind: Kind = "notify"
+    largest_bytes = 100
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+        self.begun = 0
+
+    async def hear(self, addresses: Sequence[str]) -> AsyncGenerator[str]:
+        self.begun += 1
+        yield ""
+        await asyncio.Event().wait()
+
+    async def say(self, messages: Sequence[tuple[str, str]]) -> None:
+        self.said += messages
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def test_a_line_that_delivers_nothing_is_never_taken_for_proven() -> None:
+    line = Swallowing()
+    changes: list[bool] = []
+    link = Link(
+        line,
+        lambda: ["me", EVERYBODY],
+        on_message=lambda message: None,
+        on_change=lambda: changes.append(link.proven),
+        proof_seconds=0.05,
+    )
+    task = asyncio.create_task(link.keep_up())
+    await until(lambda: line.begun >= 2)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not link.proven and changes == []
+    assert {address for address, _ in line.said} == {"me"}
+
+
+async def test_what_is_too_long_for_the_line_is_not_sent() -> None:
+    line = Swallowing()
+    link = Link(line, lambda: ["me"], on_message=lambda message: None, on_change=lambda: None)
+    await link.say([("you", Notice(uuid4(), "topic", "x" * 100)), ("you", Stop([]))])
+    assert [text for _, text in line.said] == [messages.encode(Stop([]))]
+
+
+def test_every_message_fits_notify_and_comes_back_as_it_was() -> None:
+    many = [uuid4() for _ in range(1000)]
+    pieces = messages.chunks(many)
+    assert [run for piece in pieces for run in piece] == many
+    for message in (
+        *(News(uuid4(), piece) for piece in pieces),
+        *(Follow(uuid4(), piece) for piece in pieces),
+        Probe("token"),
+        Stop(many[:1]),
+        Notice(uuid4(), "topic", {"any": ["thing"]}),
+    ):
+        text = messages.encode(message)
+        assert len(text.encode()) < 7900
+        assert messages.decode(text) == message
+
+
+@pytest.mark.parametrize("text", ["", "{}", '["stop"]', '["other", []]', "\ud800", '["stop", [1]]'])
+def test_what_is_no_message_is_refused(text: str) -> None:
+    with pytest.raises(Garbled):
+        messages.decode(text)
+
+
+def test_interest_is_forgotten_unless_it_is_repeated() -> None:
+    known, run, other_run, follower = Interest(), uuid4(), uuid4(), uuid4()
+    assert known.note(follower, [run, other_run], 0.0) == [run, other_run]
+    later = interest.FORGOTTEN_SECONDS - 1
+    assert known.note(follower, [run], later) == []
+    assert known.followers(run, later + 2) == [follower]
+    assert known.followers(other_run, later + 2) == []
+    known.forget_old(later + 2)
+    assert run in known and other_run not in known
+    known.forget_old(later + interest.FORGOTTEN_SECONDS)
+    assert run not in known
+
+
+def _messages() -> float:
+    """How many messages went over lines in this process, but probes."""
+    return sum(
+        sample.value
+        for family in metrics.wakes.collect()
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    )
+
+
+def _text(reader: Subscription) -> str:
+    return "".join(part.text for part in reader._feed.transcript.stored())
