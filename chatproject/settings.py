@@ -1,5 +1,6 @@
 """Settings of the Holdfast project; each comes from the environment, see `.env.example`."""
 
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -90,8 +91,10 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-# Hashed names once collectstatic has run; before that, files straight from the apps.
-_COLLECTED = not DEBUG and (STATIC_ROOT / "staticfiles.json").exists()
+# Hashed names from collectstatic on, which makes them; before that, files straight from the apps.
+_COLLECTED = not DEBUG and (
+    sys.argv[1:2] == ["collectstatic"] or (STATIC_ROOT / "staticfiles.json").exists()
+)
 WHITENOISE_USE_FINDERS = not _COLLECTED
 WHITENOISE_AUTOREFRESH = DEBUG
 STORAGES = {

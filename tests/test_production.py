@@ -132,3 +132,13 @@ async def test_plain_http_is_led_to_https_and_another_host_is_refused(
     settings.ALLOWED_HOSTS = ["chat.example"]
     strange: Any = await AsyncClient().get("/", secure=True)
     assert strange.status_code == 400
+
+
+def test_collectstatic_makes_the_names_with_hashes_on_a_machine_that_has_none() -> None:
+    script = (
+        "import sys; sys.argv = ['manage.py', 'collectstatic']\n"
+        "from chatproject import settings\n"
+        "print(settings.STORAGES['staticfiles']['BACKEND'])"
+    )
+    done = python("-c", script, SECRET_KEY="k" * 50)
+    assert done.stdout.strip().endswith("CompressedManifestStaticFilesStorage"), done.stderr

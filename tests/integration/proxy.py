@@ -15,7 +15,6 @@ from tests.integration.servers import ROOT, answers, eventually, free_port
 
 SHIPPED = ROOT / "deploy" / "nginx"
 _SNIPPET = "/etc/nginx/snippets/holdfast-locations.conf"
-_STATIC = "/var/lib/holdfast/static/"
 _WORKER = re.compile(r"server 127\.0\.0\.1:\d+ (.*);")
 
 AROUND = """
@@ -73,7 +72,9 @@ class Nginx:
         site = site.replace("listen 80 ", f"listen 127.0.0.1:{self.port} ")
         site = re.sub(r"listen \[::\]:80 .*;", "", site)
         locations = (SHIPPED / "locations.conf").read_text()
-        (self.home / "locations.conf").write_text(locations.replace(_STATIC, f"{self.static}/"))
+        (self.home / "locations.conf").write_text(
+            locations.replace("root /var/lib/holdfast;", f"root {self.home};")
+        )
         (self.home / "holdfast.conf").write_text(
             site.replace(_SNIPPET, str(self.home / "locations.conf"))
         )

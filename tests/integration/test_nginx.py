@@ -164,6 +164,9 @@ async def test_static_files_come_from_the_disk_packed_and_are_kept(site: Site) -
     assert (packed.body, packed.headers["content-encoding"]) == (b"packed", "gzip")
     plain = await client.get("/static/page.js")
     assert (plain.body, plain.headers["cache-control"]) == (b"plain", "public, max-age=60")
+    of_a_worker = await client.get("/static/conversations/js/sse.js")
+    assert of_a_worker.status == 200
+    assert (await client.get("/static/none.0123456789ab.js")).status == 404
 
 
 async def test_a_stream_is_not_packed_even_for_who_asks(site: Site) -> None:
