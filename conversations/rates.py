@@ -1,21 +1,31 @@
-"""Rates that this process counts by itself, in memory.
+"""Rates that the database does not know, such as those of addresses.
 
-What the database knows is counted there, for all processes (`starting.py`); this is for what it
-does not know, such as addresses.
+Counted in Redis for all workers where there is one, else by this process in memory: also while
+Redis is away, which keeps nobody waiting for more than a moment.
 """
 
+import logging
 import math
 import time
 from functools import lru_cache
+from typing import Any
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from streaming.waking.lines import redis_url
 
-@lru_cache(maxsize=1)
-def _window() -> MovingWindowRateLimiter:
-    return MovingWindowRateLimiter(MemoryStorage())
+logger = logging.getLogger(__name__)
+
+_PATIENCE_SECONDS = 0.5
+_AWAY_SECONDS = 10.0
+
+
+class _Away:
+    """Until when Redis is not asked, in monotonic time."""
+
+    until = 0.0
 
 
 def wait_for(name: str, key: str, *, most_per_minute: int) -> int:
@@ -25,11 +35,42 @@ def wait_for(name: str, key: str, *, most_per_minute: int) -> int:
         0 where it was counted, else the seconds to wait.
     """
     item = RateLimitItemPerMinute(most_per_minute, namespace=name)
-    if _window().hit(item, key):
+    url = redis_url()
+    if url and time.monotonic() >= _Away.until:
+        try:
+            return _count(_of_all(url), item, key)
+        except Exception as error:  # of Redis, of its client, of the network
+            _Away.until = time.monotonic() + _AWAY_SECONDS
+            logger.warning("Each worker counts rates for itself: %s", type(error).__name__)
+    return _count(_own(), item, key)
+
+
+def _count(window: MovingWindowRateLimiter, item: RateLimitItemPerMinute, key: str) -> int:
+    if window.hit(item, key):
         return 0
-    return max(1, math.ceil(_window().get_window_stats(item, key).reset_time - time.time()))
+    return max(1, math.ceil(window.get_window_stats(item, key).reset_time - time.time()))
+
+
+@lru_cache(maxsize=1)
+def _own() -> MovingWindowRateLimiter:
+    return MovingWindowRateLimiter(MemoryStorage())
+
+
+@lru_cache(maxsize=1)
+def _of_all(url: str) -> MovingWindowRateLimiter:
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    options: dict[str, Any] = {
+        "socket_timeout": _PATIENCE_SECONDS,
+        "socket_connect_timeout": _PATIENCE_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+    return MovingWindowRateLimiter(RedisStorage(url, key_prefix="holdfast", **options))
 
 
 def forget() -> None:
     """Begin anew; for tests."""
-    _window.cache_clear()
+    _own.cache_clear()
+    _of_all.cache_clear()
+    _Away.until = 0.0

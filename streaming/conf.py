@@ -23,7 +23,7 @@ class StreamingSettings:
     starts_per_minute: int = 60
     """Starts of one owner in any minute."""
     starts_per_minute_per_address: int = 600
-    """Starts from one address in any minute, as this process counts them."""
+    """Starts from one address in any minute, of this process, or with Redis of all."""
     trusted_proxies: int = 0
     """How many proxies in a row add to `X-Forwarded-For`; with 0 that header is not believed."""
     tokens_per_day: int = 10_000_000

@@ -14,9 +14,20 @@ from pytest_django import DjangoDbBlocker, Settings
 from streaming import threads, workers
 from streaming.workers import LocalWorker
 from tests.database import empty_tables
+from tests.integration.servers import free_port
+from tests.redis_server import RedisServer
 
 MakeWorker = Callable[[], Awaitable[LocalWorker]]
 SetStreaming = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    """A private Redis; a test that stops it starts it again."""
+    server = RedisServer(free_port())
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="session", autouse=True)

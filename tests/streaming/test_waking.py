@@ -1,7 +1,7 @@
 """Workers wake each other: two workers of this process, whose polls come every 30 seconds."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +20,6 @@ from streaming.waking.messages import EVERYBODY, Follow, Garbled, News, Notice, 
 from streaming.waking.waking import take_notices
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
-from tests.integration.servers import free_port
 from tests.redis_server import RedisServer
 from tests.streaming.behind import behind
 from tests.streaming.production import Tap, begin, reading, reply, settled
@@ -37,14 +36,6 @@ SOON = 3.0
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "line" in metafunc.fixturenames:
         metafunc.parametrize("line", LINES[metafunc.config.getoption("--database")], indirect=True)
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    server = RedisServer(free_port())
-    server.start()
-    yield server
-    server.stop()
 
 
 @pytest.fixture

@@ -1,0 +1,46 @@
+"""Rates of addresses: of one process, and with Redis of all."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from conversations import rates
+from tests.conftest import Settings
+from tests.redis_server import RedisServer
+
+pytestmark = pytest.mark.redis
+
+
+@pytest.fixture(autouse=True)
+def nothing_counted() -> Iterator[None]:
+    rates.forget()
+    yield
+    rates.forget()
+
+
+def test_with_redis_all_workers_count_together(redis: RedisServer, settings: Settings) -> None:
+    settings.REDIS_URL = redis.url
+    assert [rates.wait_for("together", "a", most_per_minute=2) for _ in range(2)] == [0, 0]
+    rates.forget()  # as another worker, which has counted nothing yet
+    assert 0 < rates.wait_for("together", "a", most_per_minute=2) <= 60
+    assert rates.wait_for("together", "b", most_per_minute=2) == 0
+
+
+def test_while_redis_is_away_each_worker_counts_for_itself_without_waiting(
+    redis: RedisServer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.REDIS_URL = redis.url
+    assert rates.wait_for("away", "a", most_per_minute=2) == 0
+    redis.stop()
+    begun = time.monotonic()
+    counted = [rates.wait_for("away", "a", most_per_minute=2) for _ in range(3)]
+    took = time.monotonic() - begun
+    redis.start()
+    assert [bool(wait) for wait in counted] == [False, False, True]
+    assert took < 2
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert str(redis.port) not in caplog.text
+    rates.forget()
+    redis.ask("FLUSHALL")
+    assert rates.wait_for("away", "a", most_per_minute=2) == 0
