@@ -9,6 +9,7 @@ PORT ?= 8000
 ARGS ?=
 # For make unit-on: another Django than the pinned one, as pip is told
 DJANGO ?=
+# For make faults, e.g. ARGS='--only "worker killed" --times 5'
 # For make prove: seeds 1 to this for each cell; SEED=17 plays one script; CELL="--server daphne"
 SCRIPTS ?= 200
 SEED ?=
@@ -19,7 +20,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove fuzz audit bench bench-page bench-flood javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove faults fuzz audit bench bench-page bench-flood javascript lint types lock \
   third-party clean
 
 help:
@@ -28,6 +29,7 @@ help:
 	@echo "make unit         the tests that need no browser, no database server and no server process"
 	@echo "make unit-on      the same on another Python or Django: PYTHON=python3.13 DJANGO='django~=6.1.0'"
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
+	@echo "make faults       faults thrown at real processes while readers keep ledgers (ARGS='--only \"worker killed\" --times 5')"
 	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
 	@echo "make bench-page   what a long reply costs the browser, by a trace (ARGS=\"--runs 3\")"
 	@echo "make bench-flood  what a flood of the log costs the chat while staff watch it (ARGS=\"--rounds 5\")"
@@ -150,6 +152,9 @@ unit-on: packages
 
 prove: $(VENV)/.installed-dev packages
 	@$(PY) -m tests.integration.prove $(if $(SEED),--seed $(SEED),--scripts $(SCRIPTS)) $(CELL)
+
+faults: $(VENV)/.installed-dev packages
+	@$(PY) -m tests.faults $(ARGS)
 
 fuzz: $(VENV)/.installed-dev packages
 	@FUZZ_CASES=$${FUZZ_CASES:-5000} FUZZ_FRAMES=$${FUZZ_FRAMES:-20000} $(PY) -m pytest -q -p no:cacheprovider \

@@ -19,6 +19,7 @@ look() {
     { command -v nginx || ls /usr/sbin/nginx; } >/dev/null 2>&1 || need nginx-light
     [ "$(node_major)" -ge 18 ] || need nodejs
     command -v npm >/dev/null 2>&1 || need npm
+    ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || need libfaketime
     command -v ss >/dev/null 2>&1 || need iproute2
     command -v setpriv >/dev/null 2>&1 || need util-linux
     command -v curl >/dev/null 2>&1 || need curl

@@ -8,7 +8,9 @@ It takes any POST to `…/chat/completions`. The last user message may be a scri
 `split` writes the body in pieces of so many bytes, each in a packet of its own. Steps:
 
     {"text": "a"} {"reasoning": "a", "field": "reasoning"} {"finish": "stop"} {"usage": [3, 5]}
-    {"done": true}                      the usual events; `repeat` and `pause_ms` go with each
+    {"done": true}                      the usual events; `repeat` and `pause_ms` go with each,
+                                        `together` writes so many in one piece, `grow` makes a
+                                        text so many times as long
     {"event": {...}}                    `data:` with this JSON
     {"send": "text"} {"hex": "00ff"}    exact bytes of the body
     {"pause_ms": 5} {"stall": true}     silence; forever
@@ -27,6 +29,7 @@ import contextlib
 import json
 import socket
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,8 +55,9 @@ class Seen:
 class FakeUpstream:
     """The server; `async with FakeUpstream() as upstream`."""
 
-    def __init__(self, *, port: int = 0) -> None:
+    def __init__(self, *, port: int = 0, hosts: Sequence[str] = ("127.0.0.1",)) -> None:
         self.port = port
+        self.hosts = hosts
         self.seen: list[Seen] = []
         self.connections = 0
         self._arrived = asyncio.Condition()
@@ -65,7 +69,7 @@ class FakeUpstream:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def __aenter__(self) -> "FakeUpstream":
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._accept, self.hosts, self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -98,6 +102,8 @@ class FakeUpstream:
                 await self._answer_unless_gone(seen, reader, writer)
         except (_HungUp, ConnectionError, asyncio.IncompleteReadError):
             pass
+        except asyncio.CancelledError:
+            pass  # only `__aexit__` cancels, and asyncio's streams log what comes out of here
         finally:
             writer.close()
             self._tasks.discard(task)
@@ -182,7 +188,7 @@ class _Answer:
             raise _HungUp
         if "close" in step:
             raise _HungUp
-        data = _bytes_of(step | {"repeat": 1})
+        data = _bytes_of(step | {"repeat": 1}) * step.get("together", 1)
         for _ in range(step.get("repeat", 1)):
             if data:
                 await self._body(data)
@@ -227,7 +233,7 @@ def _bytes_of(step: dict[str, Any]) -> bytes:
         case {"event": event}:
             data = _event(event)
         case {"text": text}:
-            data = _delta({"content": text})
+            data = _delta({"content": text * int(step.get("grow", 1))})
         case {"reasoning": text}:
             data = _delta({step.get("field", "reasoning_content"): text})
         case {"finish": reason}:

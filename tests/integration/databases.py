@@ -46,10 +46,14 @@ class PostgreSQL:
 
     Args:
         durable: whether it survives a loss of power; tests need not.
+        addresses: where it listens; beyond loopback, `pg_hba.conf` must let clients in.
     """
 
-    def __init__(self, directory: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self, directory: Path, *, durable: bool = False, addresses: str = "127.0.0.1"
+    ) -> None:
         self.durable = durable
+        self.addresses = addresses
         self.port = free_port()
         self.directory = directory
         self._migrated = False
@@ -61,16 +65,21 @@ class PostgreSQL:
         if os.geteuid() == 0:
             shutil.chown(self.directory, "postgres", "postgres")
         self._run("initdb", "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N")
+        self.run()
+
+    def run(self) -> None:
+        """Start the server of a cluster that is there already."""
         options = (
-            f"-c port={self.port} -c listen_addresses=127.0.0.1 -c max_connections=200"
+            f"-c port={self.port} -c listen_addresses={self.addresses} -c max_connections=200"
             f" -c fsync={'on' if self.durable else 'off'}"
             f" -c unix_socket_directories={self.directory} -c shared_buffers=64MB"
         )
         log = str(self.directory / "log")
-        self._run("pg_ctl", "-s", "-D", str(data), "-w", "-l", log, "-o", options, "start")
+        data = str(self.directory / "data")
+        self._run("pg_ctl", "-s", "-D", data, "-w", "-l", log, "-o", options, "start")
 
-    def stop(self) -> None:
-        self._run("pg_ctl", "-s", "-D", str(self.directory / "data"), "-m", "immediate", "stop")
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-s", "-D", str(self.directory / "data"), "-m", mode, "stop")
 
     def new(self) -> str:
         """Make a migrated database and give its URL."""

@@ -35,4 +35,8 @@ def flood(rng: random.Random, kilobytes: int) -> list[dict[str, Any]]:
 
 def said_by(steps: list[dict[str, Any]]) -> str:
     """All text of a script that runs to its end."""
-    return "".join(step["text"] * step.get("repeat", 1) for step in steps if "text" in step)
+    return "".join(step["text"] * _times(step) for step in steps if "text" in step)
+
+
+def _times(step: dict[str, Any]) -> int:
+    return int(step.get("repeat", 1) * step.get("together", 1) * step.get("grow", 1))

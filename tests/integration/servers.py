@@ -50,6 +50,8 @@ class Server:
     application: str = "chatproject.asgi:application"
     port: int = 0
     home: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="holdfast-server-")))
+    before: tuple[str, ...] = ()
+    """What the command is given to, such as `ip netns exec`; it must become the command."""
     fresh: bool = False
     """Whether Python itself starts anew; else the libraries are there already, see `nursery.py`."""
     process: subprocess.Popen[bytes] | Forked | None = None
@@ -127,14 +129,15 @@ class Server:
         """Start the process and return at once."""
         assert not self.alive, "the server runs already"
         python, *command = self._command()
-        forks = sys.platform == "linux" and not self.fresh and command[0] == "-m"
+        fresh = self.fresh or self.before
+        forks = sys.platform == "linux" and not fresh and command[0] == "-m"
         with self.log_path.open("ab") as log:
             if forks and self.root == ROOT:
                 module, arguments = command[1], command[2:]
                 self.process = _nursery().run(module, arguments, self.environment(), log.fileno())
                 return
             self.process = subprocess.Popen(
-                [python, *WARNINGS, *command],
+                [*self.before, python, *WARNINGS, *command],
                 cwd=self.root,
                 env=self.environment(),
                 stdin=subprocess.DEVNULL,
@@ -303,10 +306,10 @@ def copy_of_project(target: Path) -> Path:
     return target
 
 
-async def answers(port: int, path: str) -> bool:
+async def answers(port: int, path: str, *, host: str = "127.0.0.1") -> bool:
     """Whether a server on this port answers 200 for a path."""
     try:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     try:

@@ -1,0 +1,147 @@
+"""One reader as a page is one: it comes back with its cursor until it has been told the end."""
+
+import asyncio
+import random
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Literal, TypeVar
+
+from tests.integration.client import Client, Refused
+from tests.integration.law import Reading
+from tests.integration.ledger import Json
+from tests.integration.socket_reader import SocketReader
+
+Transport = Literal["sse", "socket"]
+T = TypeVar("T")
+
+ATTEMPT_SECONDS = 6.0
+SILENT_SECONDS = 4.0
+"""Without any event, not even a ping, a page takes its connection for dead."""
+AGAIN = (502, 503, 504)
+"""What a proxy or a draining worker answers: ask again."""
+_LOOK_SECONDS = 0.02
+
+
+class Page:
+    """A reader of one reply, over as many connections as it takes."""
+
+    def __init__(self, client: Client, run_id: str, transport: Transport, seed: int) -> None:
+        self.client = client
+        self.run_id = run_id
+        self.transport = transport
+        self.rng = random.Random(seed)
+        self.segments: list[Reading] = []
+        """What it read over each connection; each begins where the one before it came to."""
+        self.news: list[float] = [time.monotonic()]
+        """When it began, and whenever it had something new."""
+        self.act: tuple[str, int] | None = None
+        """How it leaves, and after how many characters, before it comes back."""
+        self.acted_at: float | None = None
+        self.attempts = 0
+        self._received = 0
+
+    @property
+    def ended(self) -> Json | None:
+        return self.segments[-1].ended if self.segments else None
+
+    @property
+    def cursor(self) -> str:
+        return self.segments[-1].ledger.cursor if self.segments else "0-0"
+
+    @property
+    def received(self) -> int:
+        return sum(segment.ledger.received for segment in self.segments)
+
+    @property
+    def shown(self) -> str:
+        """All text that was shown, joined."""
+        return "".join(segment.ledger.text for segment in self.segments)
+
+    def look(self) -> None:
+        """Note the time if something new has come."""
+        received = self.received + (self.ended is not None)
+        if received != self._received:
+            self._received = received
+            self.news.append(time.monotonic())
+
+    def silence(self, injected: float, over: float) -> float | None:
+        """Return the longest silence after a fault was over; None where it was not touched."""
+        gaps = zip(self.news, self.news[1:], strict=False)
+        found = [end - max(begin, over) for begin, end in gaps if end > injected]
+        return max(0.0, *found) if found else None
+
+    async def send(self, conversation: str, content: str, **fields: Any) -> None:
+        """Start the reply: the same request again until it is accepted."""
+        fields |= {"reply_id": self.run_id}
+
+        async def ask() -> Reading:
+            if self.transport == "sse":
+                return await self.client.send(conversation, content, **fields)
+            return await SocketReader.send(self.client, conversation, content, **fields)
+
+        self.segments.append(await self.insist(ask))
+
+    async def follow(self) -> None:
+        """Subscribe from where it is."""
+
+        async def ask() -> Reading:
+            if self.transport == "sse":
+                return await self.client.follow(self.run_id, self.cursor)
+            return await SocketReader.follow(self.client, self.run_id, self.cursor)
+
+        self.segments.append(await self.insist(ask))
+
+    async def read_to_the_end(self) -> None:
+        """Read; come back whenever the connection is gone or silent."""
+        if not self.segments:
+            await self.follow()
+        while not self.ended:
+            await self._until_over(self.segments[-1])
+            if not self.ended:
+                await self.follow()
+
+    async def _until_over(self, segment: Reading) -> None:
+        events, heard = 0, time.monotonic()
+        while not segment.closed.is_set() and not segment.left and not segment.ended:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if self.act is not None and self.received >= self.act[1]:
+                await self._leave(segment, self.act[0])
+            now = time.monotonic()
+            if len(segment.ledger.events) != events:
+                events, heard = len(segment.ledger.events), now
+            elif now - heard > SILENT_SECONDS:
+                segment.rst()
+        if not segment.left:
+            segment.fin()
+
+    async def _leave(self, segment: Reading, how: str) -> None:
+        self.act, self.acted_at = None, time.monotonic()
+        match how:
+            case "FIN":
+                segment.fin()
+            case "RST":
+                segment.rst()
+            case "half-close":
+                segment.half_close()
+                await asyncio.sleep(self.rng.uniform(0.0, 0.5))
+            case "stop reading":
+                segment.stop_reading()
+                await asyncio.sleep(self.rng.uniform(0.5, 2.5))
+                segment.rst()
+
+    async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask again, with backoff and jitter, while nobody can answer."""
+        pause = 0.05
+        while True:
+            self.attempts += 1
+            try:
+                async with asyncio.timeout(ATTEMPT_SECONDS):
+                    return await ask()
+            except TimeoutError:
+                pass
+            except (Refused, OSError) as error:
+                status = error.args[0] if isinstance(error, Refused) else 0
+                if isinstance(status, int) and status and status not in AGAIN:
+                    raise
+            await asyncio.sleep(self.rng.uniform(0.5, 1.0) * pause)
+            pause = min(pause * 2, 1.0)
