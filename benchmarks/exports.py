@@ -6,6 +6,7 @@ server's memory grew, when the first byte came, and how late its event loop was 
 """
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -31,8 +32,8 @@ def main() -> None:
     try:
         _wait(port)
         for path in ("message/export.csv", "message/export.jsonl", "conversation/export.csv"):
-            print(_measured(server.pid, port, cookie, path))
-        print(_left(port, cookie))
+            print(_measured(server.pid, port, cookie, path), flush=True)
+        print(_left(server.pid, port, cookie))
     finally:
         server.terminate()
         server.wait(30)
@@ -96,6 +97,7 @@ def _measured(pid: int, port: int, cookie: str, path: str) -> str:
             _ask(port, "/healthz").read()
             lags.append(time.monotonic() - begun)
 
+    late = _lags(port)
     for watcher in (watch, ask_beside):
         threading.Thread(target=watcher, daemon=True).start()
     begun = time.monotonic()
@@ -109,21 +111,53 @@ def _measured(pid: int, port: int, cookie: str, path: str) -> str:
     took = time.monotonic() - begun
     over.set()
     lags.sort()
+    late = [now - before for now, before in zip(_lags(port), late, strict=True)]
     return (
         f"{path}: first byte {first * 1000:.0f} ms, {size / 1e6:.0f} MB, {lines:,} lines in "
         f"{took:.0f} s, memory +{(peak[0] - before) / 1024:.1f} MB, "
         f"healthz beside it p50 {lags[len(lags) // 2] * 1000:.0f} ms, "
-        f"p99 {lags[int(len(lags) * 0.99)] * 1000:.0f} ms, worst {lags[-1] * 1000:.0f} ms"
+        f"p99 {lags[int(len(lags) * 0.99)] * 1000:.0f} ms, worst {lags[-1] * 1000:.0f} ms; "
+        f"loop lag: {late[0]} looks, {late[1]} over 50 ms, {late[2]} over 100 ms, "
+        f"{late[3]} over 250 ms"
     )
 
 
-def _left(port: int, cookie: str) -> str:
-    answer = _ask(port, "/admin/holdfast_conversations/message/export.csv", cookie)
+def _lags(port: int) -> list[int]:
+    """Read the metric of the loop's lag: all looks, and how many were later than three bounds."""
+    text = _ask(port, "/metrics").read().decode()
+    name = "holdfast_loop_lag_seconds_bucket"
+    below = {
+        bound: int(float(count))
+        for bound, count in re.findall(name + r'\{le="([^"]+)"\} (\S+)', text)
+    }
+    looks = below["+Inf"]
+    return [looks, *(looks - below[bound] for bound in ("0.05", "0.1", "0.25"))]
+
+
+def _left(pid: int, port: int, cookie: str) -> str:
+    """Leave a download half-way: the server gives back what it took for it."""
+    before = _threads(pid)
+    connection = HTTPConnection("127.0.0.1", port, timeout=60)
+    path = "/admin/holdfast_conversations/message/export.csv"
+    connection.request("GET", path, headers={"Cookie": cookie})
+    answer = connection.getresponse()
     answer.read(1 << 16)
+    during = _threads(pid)
     answer.close()
+    connection.close()
     begun = time.monotonic()
-    assert _ask(port, "/admin/", cookie).status == 200
-    return f"after a download that was left: a page in {(time.monotonic() - begun) * 1000:.0f} ms"
+    while _threads(pid) > before and time.monotonic() - begun < 30:
+        time.sleep(0.01)
+    gone = time.monotonic() - begun
+    status = _ask(port, "/admin/", cookie).status
+    return (
+        f"left half-way: {before} threads before, {during} during, {_threads(pid)} again after "
+        f"{gone * 1000:.0f} ms; the next page: {status}"
+    )
+
+
+def _threads(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
 def _memory(pid: int) -> int:
