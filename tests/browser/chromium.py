@@ -18,9 +18,11 @@ def program() -> str:
 
 
 @asynccontextmanager
-async def launched() -> AsyncIterator[Browser]:
-    """Run a browser for the time of the block."""
+async def launched(*arguments: str) -> AsyncIterator[Browser]:
+    """Run a browser for the time of the block, with further arguments of its command line."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program(), args=["--no-sandbox"])
+        browser = await playwright.chromium.launch(
+            executable_path=program(), args=["--no-sandbox", *arguments]
+        )
         yield browser
         await browser.close()

@@ -4,9 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Route, WebSocketRoute, expect
+from playwright.async_api import Dialog, Route, WebSocketRoute, expect
 
-from tests.browser.test_people import PASSWORD, sign_up
+from tests.browser.test_people import PASSWORD, choose, sign_up
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -162,6 +162,53 @@ async def test_a_draft_is_seen_by_nobody_else_and_waits_for_its_writer(visitor: 
     await page.fill("[name=password]", PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await expect(field).to_have_value("only for me")
+
+
+async def test_the_browser_asks_before_it_lets_go_of_a_draft_that_it_could_not_keep(
+    visitor: Visitor,
+) -> None:
+    page, field = visitor.page, visitor.page.locator("#message")
+    asked: list[str] = []
+
+    async def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        await dialog.dismiss()
+
+    page.on("dialog", stay)
+    await field.press("a")
+    await field.fill("longer than a draft may be " * 4000)
+    await visitor.until(lambda: page.evaluate("onbeforeunload !== null"), "nothing is guarded")
+    await page.close(run_before_unload=True)
+    await visitor.until(lambda: _is(asked == ["beforeunload"]), "nobody was asked")
+    await field.fill("short enough")
+    await visitor.until(lambda: page.evaluate("onbeforeunload === null"), "it is guarded on")
+
+
+async def test_another_account_that_arrives_in_an_open_page_finds_nothing_of_the_one_before(
+    visitor: Visitor,
+) -> None:
+    await sign_up(visitor)
+    await visitor.play({"text": "for my eyes"})
+    await visitor.sees_end()
+    other = await visitor.tab()
+    visitor.may_fail_to_load = other.may_fail_to_load = True
+    row = other.page.locator(".conversation-row")
+    await expect(row).to_have_count(1)
+    await other.page.fill("#message", "only for me")
+    await choose(visitor.page, "Sign out")
+    await visitor.page.get_by_role("link", name="Sign in").wait_for()
+    await other.page.locator("#alert", has_text="signed out").wait_for()
+    name = await sign_up(visitor)
+    await other.page.evaluate(
+        "document.dispatchEvent(new Event('visibilitychange'))"
+    )  # it is looked at
+    await other.page.locator(".account-name", has_text=name).wait_for()
+    await expect(other.page.locator("#message")).to_have_value("")
+    await expect(row).to_have_count(0)
+
+
+async def _is(fact: bool) -> bool:
+    return fact
 
 
 async def block(socket: WebSocketRoute) -> None:

@@ -5,7 +5,9 @@ import io
 import pytest
 from pypdf import PdfReader
 
+from tests.browser.chromium import launched
 from tests.browser.visitor import Visitor
+from tests.integration.servers import Server
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -99,6 +101,23 @@ async def test_a_long_reply_is_printed_to_its_last_word(visitor: Visitor) -> Non
     for number in range(SECTIONS):
         assert f"Chapter {number}" in printed and f"two of {number}" in printed
     assert "last words" in printed
+
+
+async def test_what_nobody_sees_of_a_long_reply_is_found_and_read_aloud(server: Server) -> None:
+    async with launched("--force-renderer-accessibility") as browser:  # as a screen reader has it
+        visitor = await Visitor.arrive(browser, server)
+        page = visitor.page
+        await visitor.play({"text": LONG[len(LONG) // 3 * 2 :]})
+        await visitor.sees_end()
+        await visitor.reload()  # what is above was never laid out here
+        await visitor.sees_end()
+        devtools = await visitor.context.new_cdp_session(page)
+        tree = (await devtools.send("Accessibility.getFullAXTree"))["nodes"]
+        read = {node["name"]["value"] for node in tree if "name" in node and not node["ignored"]}
+        assert {f"Chapter {number}" for number in range(90, SECTIONS)} <= read
+        # The question says it, too, but as it is written.
+        assert await page.evaluate("find('the lamp of 90 was', false, true)")
+        assert await page.evaluate("String(getSelection())") == "the lamp of 90 was"
 
 
 async def _is_whole(visitor: Visitor) -> None:
