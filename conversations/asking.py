@@ -35,10 +35,18 @@ def branch(last: Message, model: Model) -> list[Message]:
 
 
 def prompt(
-    conversation: Conversation, model: Model, branch: list[Message], *, continued: Message | None
+    conversation: Conversation,
+    model: Model,
+    branch: list[Message],
+    *,
+    continued: str | None,
+    max_output_tokens: int | None = None,
 ) -> Prompt | Unread:
     """Write what the model is asked.
 
+    Args:
+        continued: text of the reply to go on from.
+        max_output_tokens: in place of the conversation's own limit, where a part is used up.
     Returns:
         `Unread` where files belong to it: they are read outside of the transaction.
     """
@@ -48,9 +56,9 @@ def prompt(
         [(message.role, message.content) for message in branch],
         model=model,
         system_prompt=conversation.system_prompt or model.system_prompt,
-        continued=continued.content if continued is not None else None,
+        continued=continued,
         temperature=chosen.get("temperature"),
-        max_output_tokens=chosen.get("max_output_tokens"),
+        max_output_tokens=max_output_tokens or chosen.get("max_output_tokens"),
     )
     files = attachments.enclosed_in(branch)
     places = {

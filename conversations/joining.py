@@ -100,6 +100,35 @@ async def joined(source: Source, said: str) -> Source:
             yield Text(rest)
 
 
+async def rethought(source: Source, thought: str) -> Source:
+    """Give a source without the reasoning that readers have already.
+
+    A model that was lost while it thought thinks from the beginning. What it says again in the
+    same words is cut; other words are another attempt, and stand in a paragraph of their own.
+
+    Yields:
+        as `source`; while reasoning is held back, a sign of life in its place.
+    """
+    held = ""
+    comparing = True
+    async with aclosing(source) as items:
+        async for item in items:
+            if not comparing or not isinstance(item, Reasoning | Text):
+                yield item
+                continue
+            if isinstance(item, Reasoning):
+                held += item.text
+                if thought.startswith(held):
+                    yield Progress()
+                    continue
+                comparing = False
+                same = held.startswith(thought)
+                yield Reasoning(held[len(thought) :] if same else "\n\n" + held)
+                continue
+            comparing = False
+            yield item
+
+
 def _squeezed(text: str) -> str:
     return "".join(text.split())
 

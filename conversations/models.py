@@ -175,6 +175,8 @@ class Message(models.Model):
     request_digest = models.CharField(max_length=64, blank=True, editable=False)
     asked_tokens = models.PositiveIntegerField(null=True, editable=False)
     """What the prompt of its last run was estimated to be."""
+    counted_characters = models.PositiveIntegerField(null=True, editable=False)
+    """How much of its text is in its owner's spending, where workers that wrote it were lost."""
 
     objects = MessageQuerySet.as_manager()
 

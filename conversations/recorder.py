@@ -8,12 +8,13 @@ from django.db import connection
 from django.db.models import Field
 from django.utils import timezone
 
-from conversations import spending, webhooks
+from conversations import resuming, spending, webhooks
 from conversations.models import Conversation, Message
+from conversations.outcomes import about, outcome_of
 from conversations.sync import announce
-from streaming.outcome import Outcome, Spent, Usage
-from streaming.recorder import Recorded, Settlement
-from streaming.transcript import text_of
+from streaming.outcome import Usage
+from streaming.recorder import Recorded, Resumption, Settlement
+from streaming.transcript import StoredPart, text_of
 
 _MESSAGE = Message._meta.db_table
 _CONVERSATION = Conversation._meta.db_table
@@ -22,7 +23,8 @@ _OWNER = cast("Field[Any, Any]", Conversation._meta.get_field("owner"))
 # In plain SQL: a thousand readers that leave, or a worker that dies, end a thousand runs at once,
 # and building these statements anew would cost ten times what they do.
 _FIND = f"""
-    SELECT c.id, c.owner_id, m.input_tokens, m.output_tokens, m.asked_tokens, LENGTH(m.content)
+    SELECT c.id, c.owner_id, m.input_tokens, m.output_tokens, m.asked_tokens,
+        COALESCE(m.counted_characters, LENGTH(m.content))
     FROM {_MESSAGE} m JOIN {_CONVERSATION} c ON c.id = m.conversation_id
     WHERE m.id = %s AND m.status = 'running'
 """
@@ -80,41 +82,9 @@ class MessageRecorder:
             return None
         return Recorded(about(message), outcome_of(message), message.stored_parts(), message.claim)
 
-
-def about(message: Message) -> dict[str, Any]:
-    """Return what readers of the run are told at its start."""
-    return {
-        "conversation_id": str(message.conversation_id),
-        "message_id": str(message.parent_id),
-        "model": message.model,
-    }
-
-
-def spent_on(message: Message) -> Spent:
-    """Read what the runs of a settled reply took."""
-    return Spent(
-        usage=_usage_of(message),
-        first_token_ms=message.first_token_ms,
-        duration_ms=message.duration_ms or 0,
-    )
-
-
-def outcome_of(message: Message) -> Outcome:
-    """Read the outcome of a settled reply."""
-    return Outcome(
-        status=message.status,  # type: ignore[arg-type]
-        reason=message.reason,
-        retryable=message.retryable,
-        usage=_usage_of(message),
-        first_token_ms=message.first_token_ms,
-        duration_ms=message.duration_ms,
-    )
-
-
-def _usage_of(message: Message) -> Usage | None:
-    if message.input_tokens is None or message.output_tokens is None:
-        return None
-    return Usage(message.input_tokens, message.output_tokens)
+    def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
+        """Let another worker go on with a reply whose own was lost."""
+        return resuming.resume(run_id, parts)
 
 
 def _values(settlement: Settlement, now: datetime) -> list[Any]:

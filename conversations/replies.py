@@ -1,26 +1,21 @@
 """Replies: start, stop and delete, across the edge between a request and what outlives it."""
 
 from collections.abc import Coroutine
-from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
-from conversations import ending, starting
+from conversations import ending, sources, starting
 from conversations.admission import Starter
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
-from conversations.joining import joined
-from conversations.providers import providers
-from conversations.reading import Unread
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
 from conversations.turns import turn
 from streaming import runner, runs, threads, tracing, workers
-from streaming.source import Source, SourceFailed
+from streaming.source import Source
 
 
 async def start(user_id: Any, request: Start, *, address: str = "") -> Begun:
@@ -66,36 +61,15 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
             begun = await threads.write(starting.begin, starter, request)
         except (DatabaseError, InterfaceError) as error:
             raise StorageUnavailable from error
-        if begun.new is not None:
+        # A worker that was fenced meanwhile has another id, and the run is another worker's.
+        if begun.new is not None and worker.id == starter.worker_id:
             runner.start(worker, begun.new, _source(begun), trace=trace)
     return begun
 
 
 def _source(begun: Begun) -> Source:
-    """Make the source; what a provider raises here is the run's failure, too."""
     assert begun.prompt is not None
-    if isinstance(begun.prompt, Unread):
-        return _reading(begun, begun.prompt)
-    try:
-        source = providers[begun.provider].stream(begun.prompt)
-        return joined(source, begun.said) if begun.said else source
-    except KeyError:
-        return _failing(SourceFailed("upstream_refused", detail="no such provider"))
-    except Exception as error:  # any provider's; the run has begun and must end
-        return _failing(error)
-
-
-async def _reading(begun: Begun, unread: Unread) -> Source:
-    """Read the files first, in a thread."""
-    prompt = await sync_to_async(unread.read, thread_sensitive=False)()
-    async with aclosing(_source(begun._replace(prompt=prompt))) as items:
-        async for item in items:
-            yield item
-
-
-async def _failing(error: Exception) -> Source:
-    raise error
-    yield
+    return sources.ask(begun.provider, begun.prompt, said=begun.said)
 
 
 async def stop(user_id: Any, run_id: UUID) -> bool:

@@ -48,6 +48,11 @@ def add(user_id: Any, usage: Usage) -> None:
     _enter(user_id, _today(), usage, 1)
 
 
+def add_lost(user_id: Any, usage: Usage) -> None:
+    """Enter what a lost worker took for a reply that goes on: it will count as a reply later."""
+    _enter(user_id, _today(), usage, 0)
+
+
 def adopt(guest_id: Any, user_id: Any) -> None:
     """Enter what a guest spent as the user's that the guest turned out to be."""
     for row in Spending.objects.filter(user_id=guest_id):

@@ -19,9 +19,9 @@ from conversations.exceptions import (
     UnknownModel,
 )
 from conversations.models import Conversation, Message, Person, new_id
+from conversations.outcomes import about, spent_on
 from conversations.providers.types import Model, Prompt
 from conversations.reading import Unread
-from conversations.recorder import about, spent_on
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
 from conversations.titling import title_of
@@ -272,13 +272,14 @@ def _reopen(starter: Starter, person: Person, start: Continue) -> Begun:
     admission.check(starter, person, len(live))
     stored = reply.stored_parts()
     branch = asking.branch(reply.parent, model)
-    prompt = asking.prompt(reply.conversation, model, branch, continued=reply)
+    prompt = asking.prompt(reply.conversation, model, branch, continued=reply.content)
     Message.objects.filter(id=reply.id).update(
         status=_Status.RUNNING,
         reason="",
         retryable=False,
         settled_at=None,
         claim=None,
+        counted_characters=None,
         asked_tokens=asking.estimate(branch, prompt),
     )
     ids = {"conversation_id": reply.conversation_id, "run_id": reply.id}

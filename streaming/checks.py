@@ -13,7 +13,13 @@ from django.utils.module_loading import import_string
 from streaming.conf import keys
 from streaming.waking.lines import redis_url
 
-_NEVER_OFF = ("LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS")
+_NEVER_OFF = ("LEASE_SECONDS", "POLL_INTERVAL_MS", "PENDING_CHARACTERS", "RESUME_TRIES")
+
+_CANNOT_RESUME = Warning(
+    "STREAMING['ON_WORKER_LOSS'] is 'continue', but the recorder has no resume(run_id, parts).",
+    hint="Without it the replies of a lost worker are interrupted.",
+    id="holdfast_streaming.W003",
+)
 
 
 @register(Tags.compatibility)
@@ -53,12 +59,21 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
                 id="holdfast_streaming.E010",
             )
         )
+    if given.get("ON_WORKER_LOSS", "interrupt") not in ("interrupt", "continue"):
+        found.append(
+            Error(
+                "STREAMING['ON_WORKER_LOSS'] is neither 'interrupt' nor 'continue'.",
+                hint="'continue' lets another worker go on with the replies of a lost one.",
+                id="holdfast_streaming.E013",
+            )
+        )
     for key, value in given.items():
         found += _check_value(key, value)
-    return [*found, *_check_recorder(given.get("RECORDER", ""))]
+    continues = given.get("ON_WORKER_LOSS") == "continue"
+    return [*found, *_check_recorder(given.get("RECORDER", ""), continues=continues)]
 
 
-def _check_recorder(path: Any) -> list[CheckMessage]:
+def _check_recorder(path: Any, *, continues: bool) -> list[CheckMessage]:
     hint = "Name an object with save(run_id, settlement) and load(run_id)."
     try:
         recorder = import_string(path) if isinstance(path, str) else None
@@ -66,6 +81,8 @@ def _check_recorder(path: Any) -> list[CheckMessage]:
         message = "STREAMING['RECORDER'] cannot be imported."
         return [Error(message, hint=hint, id="holdfast_streaming.E004")]
     if callable(getattr(recorder, "save", None)) and callable(getattr(recorder, "load", None)):
+        if continues and not callable(getattr(recorder, "resume", None)):
+            return [_CANNOT_RESUME]
         return []
     message = "STREAMING['RECORDER'] has not both save and load."
     return [Error(message, hint=hint, id="holdfast_streaming.E009")]

@@ -38,7 +38,8 @@ class Clocks:
         if self._worker.registered.is_set():
             held = self._worker.runs
             settled = await threads.write(takeover.settle_unheld, self._worker.id, held)
-            metrics.count_end("interrupted", "worker_lost", runs=len(settled))
+            for ended in settled.values():
+                metrics.count_end(ended.status, ended.reason)
 
     def _check_times(self) -> None:
         now = time.monotonic()

@@ -13,9 +13,13 @@ class StreamingSettings:
     """Every key of `STREAMING`, in lower case. A limit of 0 is switched off."""
 
     recorder: str = ""
-    """Dotted path of the recorder: an object with `save` and `load` (see `recorder.py`)."""
+    """Dotted path of the recorder: an object with `save` and `load`, and perhaps `resume`."""
     run_directory: str = ""
     """Where workers of this host hold their lock files; empty: no lock files, beats only."""
+    on_worker_loss: Literal["interrupt", "continue"] = "interrupt"
+    """What becomes of a run whose worker is lost, where its recorder says how it may go on."""
+    resume_tries: int = 3
+    """How often a run may be continued by another worker: one that kills them must end."""
     runs_per_user: int = 20
     """Runs that one owner may have in flight."""
     runs_per_worker: int = 2000

@@ -115,9 +115,9 @@ class Follower:
                 return None
         if row.on_disconnect == "stop":
             await threads.write(_watch, [run_id])
-        return self._followed(row, found.pieces)
+        return self._followed(row, found)
 
-    def _followed(self, row: Run, pieces: Iterable[Piece]) -> FollowedRun:
+    def _followed(self, row: Run, found: Followed) -> FollowedRun:
         """Return the one feed that the poller keeps for a run, however many asked at once."""
         run = self._runs.get(row.id)
         if run is None or run.lost or run.ended is not None:
@@ -128,10 +128,18 @@ class Follower:
             if self.waking is not None:
                 self.waking.follow(row.id, row.worker_id)
         run.asked_at = time.monotonic()
-        run.take(pieces)
+        run.take(found.pieces)
+        if not found.owned:
+            run.state = "recovering"
         if self._task is None or self._task.done():
             self._task = spawn(self._poll_while_read(), name="follower")
         return run
+
+    def hand_over(self, run_id: UUID) -> None:
+        """Send the readers of a run to its feed in this process, which produces it from now on."""
+        run = self._runs.pop(run_id, None)
+        if run is not None:
+            run.lose()
 
     async def _poll_while_read(self) -> None:
         """Poll until nobody reads a followed run any more."""
@@ -193,8 +201,14 @@ class Follower:
         metrics.follow_polls.inc()
         for run_id, found in (await threads.read(statements.follow, positions)).items():
             run = runs[run_id]
-            if found.owner is not None:
+            if found.owner is not None and found.owner != run.owner:
                 run.owner = found.owner
+                if self.waking is not None:
+                    self.waking.follow(run_id, found.owner)
+            if found.live and not found.owned:
+                run.take(found.pieces)
+                run.state = "recovering"
+            elif found.live:
                 if run.state == "recovering":
                     run.state = "streaming" if run.transcript.end.part else "waiting"
                 run.take(found.pieces)

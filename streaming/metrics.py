@@ -85,6 +85,12 @@ takeovers = Counter(
     "Other workers that this one declared dead.",
     registry=registry,
 )
+lost_runs = Counter(
+    "holdfast_lost_runs",
+    "Runs of lost workers that this one dealt with, by what became of them.",
+    ["became"],
+    registry=registry,
+)
 fenced = Counter(
     "holdfast_fenced",
     "Times that others declared this worker dead while it lived.",

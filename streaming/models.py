@@ -44,8 +44,14 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.filter(Q(stop_requested_at__isnull=False) | Q(discarded=True))
 
     def orphaned(self) -> Self:
-        """Runs whose worker is dead or unknown."""
-        return self.exclude(worker_id__in=Worker.objects.filter(alive=True).values("id"))
+        """Runs whose worker is dead or unknown, or gave them away."""
+        alive = Worker.objects.filter(alive=True).values("id")
+        return self.exclude(worker_id__in=alive, released=False)
+
+    def resumable(self, *, tries: int) -> Self:
+        """Runs that nobody ended and whose tries are not used up."""
+        tried_less = Q(tries__lt=tries) | Q(released=True)
+        return self.filter(tried_less, stop_requested_at__isnull=True, discarded=False)
 
 
 class Run(models.Model):
@@ -64,6 +70,12 @@ class Run(models.Model):
     discarded = models.BooleanField(default=False)
     watched_until = models.DateTimeField(_("watched until"), null=True)
     departed_at = models.DateTimeField(_("last reader left at"), null=True)
+    tries = models.PositiveSmallIntegerField(_("times taken over"), default=0, db_default=0)
+    """How often another worker went on with it because the one before was lost."""
+    claimed_at = models.DateTimeField(null=True)
+    """When the latest of them did."""
+    released = models.BooleanField(default=False, db_default=False)
+    """Whether its worker gave it away at the end of its drain: anybody may go on with it."""
 
     objects = RunQuerySet.as_manager()
 

@@ -1,7 +1,8 @@
 """The seam to whoever keeps the replies: the recorder named in `STREAMING["RECORDER"]`."""
 
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Protocol, cast
+from typing import Any, NamedTuple, Protocol, cast
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,8 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from streaming.conf import conf
-from streaming.outcome import Outcome
+from streaming.outcome import Outcome, Spent
+from streaming.source import Source
 from streaming.transcript import StoredPart
 
 
@@ -31,8 +33,24 @@ class Recorded(msgspec.Struct, frozen=True):
     claim: UUID | None
 
 
+class Resumption(NamedTuple):
+    """How a run goes on whose worker was lost."""
+
+    source: Callable[[], Source]
+    """Makes what produces the rest, once the run is ours; called on the event loop."""
+    spent: Spent = Spent()
+    """What the reply had taken before this run began."""
+
+
 class Recorder(Protocol):
-    """Keeps replies. Both methods are synchronous and run in a database thread."""
+    """Keeps replies. The methods are synchronous and run in a database thread.
+
+    One may be left out, and is therefore none of the protocol's:
+    `resume(run_id: UUID, parts: list[StoredPart]) -> Resumption | None`. It is called inside the
+    transaction in which a worker takes over the run of a lost one, with the text that is stored,
+    all of which readers may have seen. What it returns produces what follows behind that text;
+    None where it cannot go on: then the run is interrupted.
+    """
 
     def save(self, run_id: UUID, settlement: Settlement) -> bool:
         """Write the reply, inside the settling transaction.
@@ -50,6 +68,13 @@ def recorder() -> Recorder:
     """Return the recorder of this project."""
     found = import_string(conf().recorder)
     return cast(Recorder, found() if isinstance(found, type) else found)
+
+
+def resume(run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
+    """Ask the recorder how a run goes on; None where it cannot, or knows nothing of that."""
+    ask: Callable[[UUID, list[StoredPart]], Resumption | None] | None
+    ask = getattr(recorder(), "resume", None)
+    return None if ask is None else ask(run_id, parts)
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

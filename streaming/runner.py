@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 import msgspec
+from django.db import DatabaseError, InterfaceError
 
-from streaming import facts, metrics, tracing
+from streaming import facts, metrics, threads, tracing
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
+from streaming.models import Run
 from streaming.outcome import Outcome, Spent, Usage, completed, failed, interrupted, stopped
 from streaming.settlement import End
 from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text
@@ -41,6 +43,8 @@ class NewRun(msgspec.Struct, frozen=True, kw_only=True):
     """Parts that the journal holds already: a re-opened reply."""
     spent: Spent = Spent()
     """What its earlier runs took."""
+    lasted_seconds: float = 0.0
+    """How long it has lasted on other workers, if they were lost; above 0 it is taken over."""
 
 
 class LiveRun(Feed):
@@ -50,15 +54,21 @@ class LiveRun(Feed):
         super().__init__(new.run_id, new.about, Transcript(new.stored))
         self.claim = new.claim
         self.on_disconnect = new.on_disconnect
-        self.started_at = time.monotonic()
+        self.started_at = time.monotonic() - new.lasted_seconds
+        """When its first worker began; deadline and durations count from there."""
+        if new.lasted_seconds:
+            self.state = "recovering"
         self.awaiting_since: float | None = None
         """Since when the pump waits for the source; None while it does anything else."""
-        self.departed_at: float | None = self.started_at
+        self.departed_at: float | None = time.monotonic()
         """When the last local reader left; None while there is one."""
         self.outcome: Outcome | None = None
         """Decided at once, in memory; written by the settlement."""
         self.usage: Usage | None = None
         self.first_token_ms = new.spent.first_token_ms
+        self.released = False
+        """Whether other workers go on with it: then nothing is settled here."""
+        self._has_first_token = bool(new.stored) or self.first_token_ms is not None
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spent = new.spent
         self._worker = worker
@@ -108,6 +118,13 @@ class LiveRun(Feed):
         self.decide(interrupted("worker_lost"))
         self.lose()
 
+    def release(self) -> None:
+        """Stop producing in favour of other workers; what is on its way is stored before."""
+        if self.outcome is None:
+            self.released = True
+            self.transcript.drop_unfrozen()
+            self.decide(interrupted("shutdown"))
+
     async def live(self, source: Source) -> None:
         """Produce the reply, then settle it."""
         facts.begin(run_id=self.run_id)
@@ -121,7 +138,9 @@ class LiveRun(Feed):
         journal = self._worker.journal
         await journal.release(self)
         try:
-            if not self.lost:
+            if self.released and not self.lost:
+                await self._give_away()
+            elif not self.lost:
                 await self._settle(outcome)
         except Fenced:
             pass  # its readers find it where it is now
@@ -208,7 +227,8 @@ class LiveRun(Feed):
     def _add(self, kind: str, text: str) -> Outcome | None:
         if self.state != "streaming" and text:
             self.state = "streaming"
-            if self.first_token_ms is None:
+            if not self._has_first_token:
+                self._has_first_token = True
                 waited_ms = round((self.progressed_at - self.started_at) * 1000)
                 metrics.first_token_seconds.observe(self.progressed_at - self.started_at)
                 self.first_token_ms = self._spent.duration_ms + waited_ms
@@ -228,6 +248,13 @@ class LiveRun(Feed):
             duration_ms=min(self._spent.duration_ms + lasted_ms, _COLUMN_BELOW - 1),
         )
 
+    async def _give_away(self) -> None:
+        try:
+            await threads.write(_release, self.run_id, self.claim)
+        except (DatabaseError, InterfaceError) as error:
+            # Our own row goes, or our beat stops: then it is a lost worker's.
+            logger.warning("Run %s was not released: %s", self.run_id, type(error).__name__)
+
     async def _settle(self, outcome: Outcome) -> None:
         self.transcript.flush()
         pending = [] if outcome.status == "stopped" else self.transcript.freeze()
@@ -239,6 +266,10 @@ class LiveRun(Feed):
         metrics.count_tokens(self.usage)
         metrics.run_seconds.observe(time.monotonic() - self.started_at)
         self.end(settled.ended)
+
+
+def _release(run_id: UUID, claim: UUID) -> None:
+    Run.objects.filter(id=run_id, claim=claim).update(released=True)
 
 
 def _sum(before: Usage | None, now: Usage | None) -> Usage | None:

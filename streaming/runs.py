@@ -87,10 +87,12 @@ async def _start(
         worker = await ready()
         if worker.draining:
             raise NotReady
-        await threads.write(_write, write, worker.id, new, owner_key)
+        worker_id = worker.id
+        await threads.write(_write, write, worker_id, new, owner_key)
     except Exception as error:  # it is the caller's, who may be gone, and no failure of the task
         return error
-    runner.start(worker, new, source)
+    if worker.id == worker_id:  # else it was fenced meanwhile, and the run is another worker's
+        runner.start(worker, new, source)
     return None
 
 

@@ -148,6 +148,8 @@ class Followed(NamedTuple):
     owner: UUID | None
     """Who produces it; None where it is not live any more."""
     pieces: list[Piece]
+    owned: bool = True
+    """Whether a living worker produces it."""
 
     @property
     def live(self) -> bool:
@@ -163,8 +165,9 @@ def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
     place = "(%s::uuid, %s::int, %s::int)" if postgresql else "(%s, %s, %s)"
     sql = f"""
         WITH v(id, part, position) AS (VALUES {", ".join([place] * len(positions))})
-        SELECT v.id, r.worker_id, f.part, f.kind, f."end", f.text
+        SELECT v.id, r.worker_id, w.id, f.part, f.kind, f."end", f.text
         FROM v LEFT JOIN {_RUN} r ON r.id = v.id
+        LEFT JOIN {_WORKER} w ON w.id = r.worker_id AND w.alive AND NOT r.released
         LEFT JOIN {_FRAGMENT} f ON f.run_id = v.id AND f.part >= v.part
             AND (f.part > v.part OR f."end" > v.position)
         ORDER BY v.id, f.part, f."end"
@@ -172,10 +175,10 @@ def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
     values = [value for run_id, at in positions.items() for value in (_key(run_id), *at)]
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        for key, owner, part, kind, end, text in cursor.fetchall():
+        for key, owner, alive, part, kind, end, text in cursor.fetchall():
             run_id = ids[key]
             if owner is not None and not found[run_id].live:
-                found[run_id] = Followed(_id(owner), found[run_id].pieces)
+                found[run_id] = Followed(_id(owner), found[run_id].pieces, alive is not None)
             if text is not None:
                 found[run_id].pieces.append(Piece(part, kind, end - len(text), text))
     return found

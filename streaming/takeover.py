@@ -3,18 +3,20 @@
 import logging
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import DatabaseError, OperationalError, connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from streaming.conf import conf
+from streaming.events import Ended
 from streaming.models import Run, Worker
-from streaming.outcome import interrupted
+from streaming.outcome import Outcome, interrupted
 from streaming.settlement import MOST_AT_ONCE, End, write_ends
 from streaming.statements import Fenced
 
@@ -96,31 +98,51 @@ def declare_dead(seen: Seen) -> bool:
     return bool(rows.update(alive=False))
 
 
-def settle_orphans() -> list[UUID]:
+def takers(worker_id: UUID) -> list[Seen]:
+    """Read the beats of the other workers that could go on with runs of this one."""
+    rows = Worker.objects.filter(alive=True, draining=False).exclude(id=worker_id)
+    return [Seen(*row) for row in rows.values_list("id", "beat")]
+
+
+def settle_orphans(given_up: Collection[UUID] | None = None) -> dict[UUID, Ended]:
     """Settle runs of dead or unknown workers, a batch at a time, as `worker_lost`.
 
     A worker that is not alive can neither add text nor settle, so each run may have a transaction
     of its own; if we die half-way another worker goes on.
 
+    Args:
+        given_up: of those that could go on, the ones that are to be settled; None means all.
     Returns:
-        The runs that were settled; empty when there is nothing left.
+        The ends of the runs that were settled; empty when there is nothing left.
     """
-    settled = _settle_lost(Run.objects.orphaned())
+    rows = Run.objects.orphaned()
+    if given_up is not None:
+        resumable = Run.objects.resumable(tries=conf().resume_tries)
+        rows = rows.exclude(id__in=resumable.exclude(id__in=given_up).values("id"))
+    with transaction.atomic():
+        settled = _settle_lost(still_orphaned(_locked(rows)))
     if not settled:
         owners = Run.objects.values("worker_id")
         Worker.objects.filter(alive=False).exclude(id__in=owners).delete()
     return settled
 
 
-def settle_unheld(worker_id: UUID, held: Collection[UUID]) -> list[UUID]:
+def settle_unheld(worker_id: UUID, held: Collection[UUID]) -> dict[UUID, Ended]:
     """Settle rows of this worker that it does not produce: a start that was cut half-way.
 
     Args:
         held: the worker's runs as they are now: this call may have waited long for storage.
     """
-    rows = Run.objects.owned_by(worker_id).filter(started_at__lt=Now() - _UNHELD_AFTER)
+    rows = Run.objects.owned_by(worker_id).filter(released=False)
+    before = Now() - _UNHELD_AFTER
+    rows = rows.filter(Q(claimed_at__lt=before) | Q(claimed_at__isnull=True, started_at__lt=before))
     unheld = [run_id for run_id in rows.values_list("id", flat=True) if run_id not in held]
-    return _settle_lost(rows.filter(id__in=unheld), held) if unheld else []
+    if not unheld:
+        return {}
+    with transaction.atomic():
+        locked = _locked(rows.filter(id__in=unheld))
+        # Some may have been registered while the rows were waited for.
+        return _settle_lost(run for run in locked if run.id not in held)
 
 
 def to_end(worker_id: UUID) -> list[tuple[UUID, bool]]:
@@ -135,37 +157,53 @@ def watched(run_ids: list[UUID]) -> set[UUID]:
     return set(rows.values_list("id", flat=True))
 
 
-def _settle_lost(rows: QuerySet[Run], held: Collection[UUID] = ()) -> list[UUID]:
-    with transaction.atomic():
-        runs = rows.select_for_update(skip_locked=_can_skip())[:MOST_AT_ONCE]
-        lost = interrupted("worker_lost")
-        ends = [
-            (run, End(run.worker_id, run.id, run.claim, lost))
-            for run in runs
-            if run.id not in held  # registered while the rows were waited for
-        ]
-        try:
-            with transaction.atomic():
-                return list(write_ends(ends))
-        except OperationalError:
-            raise
-        except DatabaseError:
-            return [run.id for run, end in ends if _settle_apart(run, end)]
+def still_orphaned(runs: list[Run]) -> list[Run]:
+    """Keep those runs, locked by now, whose workers are not alive.
+
+    In a statement of its own: the one that locked them may have seen workers as they were before
+    one of these runs got a new worker.
+    """
+    owners = {run.worker_id for run in runs}
+    alive = set(Worker.objects.filter(alive=True, id__in=owners).values_list("id", flat=True))
+    return [run for run in runs if run.released or run.worker_id not in alive]
 
 
-def _settle_apart(run: Run, end: End) -> bool:
+def _locked(rows: QuerySet[Run]) -> list[Run]:
+    """Lock a batch of runs; those that another worker settles at this moment are left to it."""
+    return list(rows.select_for_update(skip_locked=can_skip())[:MOST_AT_ONCE])
+
+
+def _settle_lost(runs: Iterable[Run]) -> dict[UUID, Ended]:
+    """Settle locked runs together; one by one where the batch is refused."""
+    ends = [(run, End(run.worker_id, run.id, run.claim, _loss(run))) for run in runs]
+    try:
+        with transaction.atomic():
+            return {run_id: settled.ended for run_id, settled in write_ends(ends).items()}
+    except OperationalError:
+        raise
+    except DatabaseError:
+        settled: dict[UUID, Ended] = {}
+        for run, end in ends:
+            settled |= _settle_apart(run, end)
+        return settled
+
+
+def _loss(run: Run) -> Outcome:
+    return interrupted("shutdown" if run.released else "worker_lost")
+
+
+def _settle_apart(run: Run, end: End) -> dict[UUID, Ended]:
     """Settle one run of a batch that was refused: a bad one must not keep the others."""
     try:
         with transaction.atomic():
-            write_ends([(run, end)])
+            return {run.id: write_ends([(run, end)])[run.id].ended}
     except OperationalError:
         raise
     except DatabaseError as error:
         logger.error("Run %s cannot be settled: %s", run.id, type(error).__name__)
-        return False
-    return True
+        return {}
 
 
-def _can_skip() -> bool:
+def can_skip() -> bool:
     """Whether runs that another worker settles at this moment can be left to it."""
     return connection.features.has_select_for_update_skip_locked

@@ -16,7 +16,7 @@ POLLS_PER_LEASE = 6
 
 
 class Watch:
-    """Declares a worker dead after N successive polls that saw the same beat, and settles its runs.
+    """Declares a worker dead after N successive polls that saw the same beat.
 
     A poll that failed, or a gap in our own polling (we were paused), starts the count again: no
     clock of the wall decides, so an outage of the database or a jump of the clock kills nobody. A
@@ -42,8 +42,14 @@ class Watch:
         count = self._counts.get(Seen(worker_id, beat))
         return None if count is None else (count - 1) * self.pause_seconds
 
+    def lives(self, seen: Seen) -> bool:
+        """Say whether another worker is likely to live: its beat moved not long ago."""
+        if lockfile.look(conf().run_directory, seen.worker_id) == "dead":
+            return False
+        return (self.silent_seconds(*seen) or 0.0) < conf().lease_seconds / 2
+
     async def look(self, own_id: UUID) -> None:
-        """Poll once; settle whatever nobody alive owns.
+        """Poll once.
 
         Raises:
             DatabaseError, InterfaceError: the poll failed.
@@ -61,8 +67,6 @@ class Watch:
         for seen, count in self._counts.items():
             if self._is_dead(seen, count):
                 await self._declare_dead(seen)
-        while settled := await threads.write(takeover.settle_orphans):
-            metrics.count_end("interrupted", "worker_lost", runs=len(settled))
 
     def _is_dead(self, seen: Seen, count: int) -> bool:
         match lockfile.look(conf().run_directory, seen.worker_id):
@@ -74,5 +78,5 @@ class Watch:
     async def _declare_dead(self, seen: Seen) -> None:
         if await threads.write_beat(takeover.declare_dead, seen):
             metrics.takeovers.inc()
-            logger.warning("Worker %s is dead; its runs are settled here", seen.worker_id)
+            logger.warning("Worker %s is dead; its runs are dealt with here", seen.worker_id)
             lockfile.remove(conf().run_directory, seen.worker_id)

@@ -18,6 +18,7 @@ from streaming.follower import Follower
 from streaming.gathering import Gatherer
 from streaming.journal import Journal
 from streaming.lockfile import LockFile
+from streaming.orphans import Orphans
 from streaming.outcome import interrupted
 from streaming.reports import report
 from streaming.runner import LiveRun
@@ -77,6 +78,7 @@ class LocalWorker:
         self._lock: LockFile | None = None
         self._clocks = Clocks(self)
         self._watch = Watch()
+        self._orphans = Orphans(self)
         self._reported = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None
@@ -122,7 +124,7 @@ class LocalWorker:
                 self._may_have_row = True
                 await threads.write_beat(takeover.register, self.id)
                 self.registered.set()
-                await self._watch.look(self.id)
+                await self._look()
             except (DatabaseError, InterfaceError) as error:
                 logger.warning("Registration waits for storage: %s", type(error).__name__)
                 await asyncio.sleep(_RETRY_SECONDS)
@@ -163,6 +165,7 @@ class LocalWorker:
     async def _look(self) -> None:
         if self.registered.is_set():
             await self._watch.look(self.id)
+            self._orphans.look_soon()
 
     def _look_for_stops(self) -> None:
         once(self._clocks.poll_stops, name="look for stops")
@@ -214,6 +217,7 @@ class LocalWorker:
         if self.registered.is_set():
             await _quietly(takeover.note_draining, self.id)
         await self._runs_end(patience)
+        await self._release_runs()
         await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds, interrupting=True)
         self.closing = True
         for subscription in list(self.subscriptions):
@@ -224,6 +228,7 @@ class LocalWorker:
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
+        await self._orphans.finish()
         await self.waking.close()
         if self._may_have_row:
             await _quietly(takeover.unregister, self.id)
@@ -231,6 +236,18 @@ class LocalWorker:
             self._lock.release()
             self._lock = None
         await threads.close_connections()
+
+    async def _release_runs(self) -> None:
+        """Give what is left to other workers, where they go on with it and there are any."""
+        if conf().on_worker_loss != "continue" or not self.runs:
+            return
+        try:
+            takers = await threads.read(takeover.takers, self.id)
+        except (DatabaseError, InterfaceError):
+            return
+        if any(self._watch.lives(taker) for taker in takers):
+            for run in list(self.runs.values()):
+                run.release()
 
     async def _runs_end(self, seconds: float, *, interrupting: bool = False) -> None:
         """Wait until nothing is live here, and nothing is about to be."""

@@ -41,7 +41,7 @@ class RunAdmin(ReadOnlyAdmin):
     fields = [
         ("conversation", "owner", "model_name"),
         ("worker", "started_at", "state"),
-        ("on_disconnect", "watched_until", "departed_at"),
+        ("on_disconnect", "watched_until", "departed_at", "tries"),
     ]
     change_form_template = "admin/holdfast_streaming/run/change_form.html"
 

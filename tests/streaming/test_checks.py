@@ -1,6 +1,7 @@
 """System checks, one test for each id."""
 
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.checks import run_checks
@@ -12,8 +13,19 @@ from streaming.checks import (
     check_version,
     check_waking,
 )
+from streaming.recorder import Settlement
 
 GOOD = {"RECORDER": "conversations.recorder.MessageRecorder"}
+
+
+class KeepingRecorder:
+    """One that keeps replies, and does not know how they go on."""
+
+    def save(self, run_id: UUID, settlement: Settlement) -> bool:
+        return True
+
+    def load(self, run_id: UUID) -> None:
+        return None
 
 
 def found(settings: Settings, **given: Any) -> list[str | None]:
@@ -35,6 +47,20 @@ def test_e001_an_unknown_key(settings: Settings) -> None:
 
 def test_e002_a_disconnect_policy_that_does_not_exist(settings: Settings) -> None:
     assert found(settings, ON_DISCONNECT="die") == ["holdfast_streaming.E002"]
+
+
+def test_e013_a_policy_for_lost_workers_that_does_not_exist(settings: Settings) -> None:
+    assert found(settings, ON_WORKER_LOSS="hope") == ["holdfast_streaming.E013"]
+    assert found(settings, RESUME_TRIES=0) == ["holdfast_streaming.E006"]
+
+
+def test_w003_a_recorder_that_cannot_resume_where_that_is_asked(settings: Settings) -> None:
+    unable = f"{__name__}.KeepingRecorder"
+    assert found(settings, RECORDER=unable) == []
+    assert found(settings, RECORDER=unable, ON_WORKER_LOSS="continue") == [
+        "holdfast_streaming.W003"
+    ]
+    assert found(settings, ON_WORKER_LOSS="continue") == []
 
 
 @pytest.mark.parametrize("key", ["RUNS_PER_USER", "DEADLINE_SECONDS"])

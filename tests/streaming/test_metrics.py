@@ -76,13 +76,15 @@ async def test_readers_are_counted_by_transport_and_by_what_they_came_for(
 async def test_a_takeover_is_counted_with_the_runs_that_it_settled(make_worker: MakeWorker) -> None:
     takeovers, lost = value("takeovers_total"), {"outcome": "interrupted", "reason": "worker_lost"}
     before = value("runs_ended_total", **lost)
+    dealt_with = value("lost_runs_total", became="interrupted")
     worker = await make_worker()
     dead = await threads.write(_worker_that_died)
     await threads.write(new_run, dead.worker_id)
     await worker._watch._declare_dead(dead)
-    await worker._watch.look(worker.id)
+    worker._orphans.look_soon()
+    await until(lambda: value("runs_ended_total", **lost) == before + 1)
     assert value("takeovers_total") == takeovers + 1
-    assert value("runs_ended_total", **lost) == before + 1
+    assert value("lost_runs_total", became="interrupted") == dealt_with + 1
 
 
 def _worker_that_died() -> Seen:

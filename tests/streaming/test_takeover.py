@@ -73,14 +73,14 @@ async def test_a_worker_is_declared_dead_once() -> None:
 
 async def test_the_living_keep_their_runs() -> None:
     _, new = await silent_worker()
-    assert await threads.write(takeover.settle_orphans) == []
+    assert await threads.write(takeover.settle_orphans) == {}
     assert await run_exists(new.run_id)
 
 
 async def test_runs_of_the_dead_are_settled_with_their_text() -> None:
     worker_id, new = await silent_worker("all that any reader saw")
     await threads.write(takeover.declare_dead, Seen(worker_id, 0))
-    assert await threads.write(takeover.settle_orphans) == [new.run_id]
+    assert (await threads.write(takeover.settle_orphans)).keys() == {new.run_id}
     message = await reply(new.run_id)
     assert (message.status, message.reason) == ("interrupted", "worker_lost")
     assert message.content == "all that any reader saw"
@@ -120,7 +120,7 @@ async def test_only_old_rows_that_nobody_holds_are_settled() -> None:
     then = timezone.now() - timedelta(seconds=6)
     await threads.write(lambda: old.update(started_at=then))
     found = await threads.write(takeover.settle_unheld, worker_id, {held.run_id})
-    assert found == [unheld.run_id]
+    assert found.keys() == {unheld.run_id}
     assert (await reply(unheld.run_id)).reason == "worker_lost"
     assert await run_exists(held.run_id) and await run_exists(young.run_id)
 
@@ -134,7 +134,7 @@ async def test_a_run_that_was_registered_while_reconciliation_waited_is_held() -
         looking = asyncio.ensure_future(threads.write(takeover.settle_unheld, worker_id, held))
         await until(watcher.waiting)
         held[new.run_id] = object()
-    assert await looking == []
+    assert await looking == {}
     assert await run_exists(new.run_id)
 
 
