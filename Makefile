@@ -20,7 +20,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove faults fuzz audit bench bench-page bench-flood javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove faults fuzz audit bench bench-page bench-flood bench-following javascript lint types lock \
   third-party clean
 
 help:
@@ -33,6 +33,7 @@ help:
 	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
 	@echo "make bench-page   what a long reply costs the browser, by a trace (ARGS=\"--runs 3\")"
 	@echo "make bench-flood  what a flood of the log costs the chat while staff watch it (ARGS=\"--rounds 5\")"
+	@echo "make bench-following  what following another worker's reply costs (ARGS=\"--readers 1,50\")"
 	@echo "make fuzz         5,000 requests and 20,000 frames of nonsense (FUZZ_CASES=, FUZZ_FRAMES=, FUZZ_SEED=)"
 	@echo "make audit        known weaknesses of what is locked: pip-audit and npm audit; needs their services"
 	@echo "make lint         ruff, import-linter, codespell, Django's checks, missing migrations"
@@ -168,6 +169,9 @@ bench-page: $(VENV)/.installed-dev packages
 
 bench-flood: $(VENV)/.installed-dev
 	@$(PY) -m benchmarks.flood $(ARGS)
+
+bench-following: $(VENV)/.installed-dev packages
+	@$(PY) -m benchmarks.following $(ARGS)
 
 benchmarks/.venv/.installed: benchmarks/requirements.txt | $(PY)
 	@echo "Installing benchmarks/requirements.txt"

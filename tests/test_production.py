@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SECRETS = {
     "SECRET_KEY": secrets.token_urlsafe(50),
     "DATABASE_URL": "postgres://holdfast:pass%2Fword@db.example:5432/chat",
+    "REDIS_URL": "redis://holdfast:word-of-a-file@cache.example:6379/0",
     "EMAIL_URL": "smtp+tls://me:secret@mail.example:587",
     "OPENAI_API_KEY": "sk-of-a-file",
     "SENTRY_DSN": "https://of-a-file@sentry.example/1",
@@ -70,14 +71,15 @@ def test_every_secret_is_read_from_the_file_that_names_it(files: dict[str, str])
         print(json.dumps([
             s.SECRET_KEY, s.DATABASES["default"]["PASSWORD"], s.DATABASES["default"]["NAME"],
             s.EMAIL_HOST_PASSWORD, s.CHAT_PROVIDERS["openai"]["OPTIONS"]["api_key"],
-            s.METRICS_TOKEN, s.SENTRY_DSN,
+            s.METRICS_TOKEN, s.SENTRY_DSN, s.REDIS_URL,
         ]))
     """
     done = python("-c", code, **files)
     assert done.returncode == 0, done.stderr
     read = json.loads(done.stdout)
     wanted = [SECRETS["SECRET_KEY"], "pass/word", "chat", "secret", "sk-of-a-file"]
-    assert read == [*wanted, "a-token-of-a-file", SECRETS["SENTRY_DSN"]]
+    wanted += ["a-token-of-a-file", SECRETS["SENTRY_DSN"], SECRETS["REDIS_URL"]]
+    assert read == wanted
     for value in SECRETS.values():
         assert value not in done.stderr
 

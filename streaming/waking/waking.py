@@ -31,6 +31,7 @@ from streaming.waking.messages import (
 logger = logging.getLogger(__name__)
 
 _HEARD_SECONDS = 2 * interest.SECONDS + 1
+_REST_SECONDS = 0.01  # on an idle worker each token is a commit; nobody looks more often
 _FLUSH_SECONDS = 0.5
 _MOST_WAITING = 1000
 
@@ -189,6 +190,7 @@ class Waking:
             await link.say(messages)
             if not self._work.is_set():
                 self._idle.set()
+            await asyncio.sleep(_REST_SECONDS)
 
     async def _say_what_is_followed(self) -> None:
         now = time.monotonic()

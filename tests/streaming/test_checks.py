@@ -1,5 +1,6 @@
 """System checks, one test for each id."""
 
+import sys
 from typing import Any
 from uuid import UUID
 
@@ -147,6 +148,14 @@ def test_e010_a_way_to_wake_that_does_not_exist(settings: Settings) -> None:
 def test_e011_an_address_that_is_no_redis(settings: Settings, url: str) -> None:
     settings.REDIS_URL = url
     assert [message.id for message in check_waking({})] == ["holdfast_streaming.E011"]
+
+
+def test_e012_a_redis_without_its_package(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = "redis://cache.example"
+    monkeypatch.setitem(sys.modules, "redis", None)
+    assert [message.id for message in check_waking({})] == ["holdfast_streaming.E012"]
 
 
 @pytest.mark.parametrize("url", ["redis://u:p@cache.example/0", "rediss://[::1]:6379", "unix:///x"])
