@@ -1,5 +1,7 @@
 """One's own account over the API: leaving it. Taking one's data along is in `exports_api`."""
 
+from functools import partial
+
 from django.contrib.auth import alogout
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -8,10 +10,12 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from conversations import leaving
+from conversations.attempts import succeeded, try_now
 from conversations.bearing import key_of
-from conversations.exceptions import InvalidField
+from conversations.exceptions import InvalidField, TooManyRequests
 from conversations.guests import is_guest
 from conversations.requests import StorableText
+from conversations.throttling import PAIR, password_of
 from streaming import threads
 
 router = Router()
@@ -34,8 +38,12 @@ async def leave(request: HttpRequest, payload: LeaveBody) -> Status[None]:
     if user.has_usable_password():
         if not payload.password:
             raise InvalidField(_("password: is missing"), field="password")
+        counted = password_of(user.pk)
+        if wait := await threads.write(try_now, counted):
+            raise TooManyRequests(retry_after_seconds=wait)
         if not await user.acheck_password(payload.password):
             raise InvalidField(_("password: is wrong"), field="password")
+        await threads.write(partial(succeeded, counted, forgiven=PAIR))
     await leaving.leave(user)
     if key_of(request) is None:
         await alogout(request)

@@ -66,7 +66,7 @@ def throttled_password(view: View) -> View:
     def careful(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
             return view(request, *args, **kwargs)
-        counted = [Counted(PAIR, f"password of {request.user.pk}")]
+        counted = password_of(request.user.pk)
         wait = try_now(counted)
         if wait:
             return wait_page(request, wait)
@@ -76,6 +76,11 @@ def throttled_password(view: View) -> View:
         return response
 
     return careful
+
+
+def password_of(user_id: Any) -> list[Counted]:
+    """Say what an attempt counts against where a signed-in person is asked for their password."""
+    return [Counted(PAIR, f"password of {user_id}")]
 
 
 def throttled_mail(view: View) -> View:

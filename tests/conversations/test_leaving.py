@@ -11,6 +11,7 @@ from django.db.models.signals import pre_delete
 from pytest_django import Settings
 
 from conversations.models import Attachment, Conversation, Message, Person, Prompt, Share
+from conversations.throttling import PAIR
 from streaming import threads
 from streaming.models import Fragment, Run
 from tests.conftest import Client
@@ -106,6 +107,22 @@ async def test_whoever_has_a_password_gives_it(alice: Client) -> None:
         assert refusal.json()["error"]["field"] == "password"
     assert (await alice.ask("GET", "/api/session")).json()["user"]["password"]
     assert (await leave(alice, confirm="alice", password="correct horse")).status_code == 204
+
+
+async def test_a_stolen_session_cannot_guess_the_password_by_leaving(alice: Client) -> None:
+    def set_password() -> None:
+        alice.user.set_password("correct horse")
+        alice.user.save()
+        alice.force_login(alice.user)
+
+    await threads.write(set_password)
+    for _ in range(PAIR.free):
+        refusal = await leave(alice, confirm="alice", password="wrong")
+        assert refusal.json()["error"]["field"] == "password"
+    await leave(alice, confirm="alice", password="wrong")
+    refusal = await leave(alice, confirm="alice", password="correct horse")
+    assert error_of(refusal) == (429, "too_many_requests")
+    assert int(refusal["Retry-After"]) >= 1
 
 
 async def test_a_guest_leaves_by_any_word(charlie: Client, settings: Settings) -> None:
