@@ -20,7 +20,7 @@ PY := $(VENV)/bin/python
 PIP := $(PY) -m pip -qq --disable-pip-version-check install --require-hashes
 
 .DEFAULT_GOAL := help
-.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove faults fuzz audit bench bench-page bench-flood bench-following javascript lint types lock \
+.PHONY: help run test setup packages model model-required pytest pytest-parts unit unit-on prove check-upgrade faults fuzz audit bench bench-page bench-flood bench-following javascript lint types lock \
   third-party clean
 
 help:
@@ -30,6 +30,7 @@ help:
 	@echo "make unit-on      the same on another Python or Django: PYTHON=python3.13 DJANGO='django~=6.1.0'"
 	@echo "make prove        the prefix law at length, on all servers and databases (SCRIPTS=, SEED=, CELL=)"
 	@echo "make faults       faults thrown at real processes while readers keep ledgers (ARGS='--only \"worker killed\" --times 5')"
+	@echo "make check-upgrade  old workers on the new schema under load, then replaced (ARGS=\"--since COMMIT\")"
 	@echo "make bench        what a streamed token costs, here and in other ways (ARGS=\"--only ace --loads 100x20\")"
 	@echo "make bench-page   what a long reply costs the browser, by a trace (ARGS=\"--runs 3\")"
 	@echo "make bench-flood  what a flood of the log costs the chat while staff watch it (ARGS=\"--rounds 5\")"
@@ -156,6 +157,9 @@ prove: $(VENV)/.installed-dev packages
 
 faults: $(VENV)/.installed-dev packages
 	@$(PY) -m tests.faults $(ARGS)
+
+check-upgrade: $(VENV)/.installed-dev packages
+	@$(PY) -m tests.integration.upgrade $(ARGS)
 
 fuzz: $(VENV)/.installed-dev packages
 	@FUZZ_CASES=$${FUZZ_CASES:-5000} FUZZ_FRAMES=$${FUZZ_FRAMES:-20000} $(PY) -m pytest -q -p no:cacheprovider \

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks.contenders import CONTENDERS, Contender, Process, new_database, serving
+from benchmarks.contenders import CONTENDERS, Contender, Served, new_database, serving
 from benchmarks.readers import Reading, open_readers
 from benchmarks.table import Row, print_table
 from tests.integration.databases import PostgreSQL
@@ -56,6 +56,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=12.0, help="length of each measurement")
     parser.add_argument("--only", default="", help="contenders, e.g. ace; all by default")
     parser.add_argument("--loads", default="", help="e.g. 1x20,100x20; all by default")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes of Holdfast; peers have always one"
+    )
     arguments = parser.parse_args()
     contenders = [c for c in CONTENDERS if not arguments.only or c.key in arguments.only]
     wanted = arguments.loads.split(",") if arguments.loads else []
@@ -79,12 +82,13 @@ def main() -> None:
                         database=database,
                         upstream_port=upstream_port,
                         models=models,
+                        workers=arguments.workers if contender.ours else 1,
                     ) as process:
                         try:
                             row = uvloop.run(_measure(process, load, arguments.seconds))
                         except AssertionError as error:
                             print(error, file=sys.stderr)
-                            row = Row(key=contender.key, name=contender.name, load=load.name)
+                            row = Row(key=contender.key, name=process.name, load=load.name)
                             row.kept_up = False
                     print(row.name, load.name, "measured", file=sys.stderr, flush=True)
                     rows.append(row)
@@ -93,7 +97,7 @@ def main() -> None:
         print_table(rows)
 
 
-async def _measure(process: Process, load: Load, seconds: float) -> Row:
+async def _measure(process: Served, load: Load, seconds: float) -> Row:
     long, short = process.models
     await asyncio.to_thread(process.requests, max(load.streams, _WARM_UP_STREAMS), long)
     await _one_by_one(process, short, _WARM_UP_STREAMS)
@@ -103,7 +107,7 @@ async def _measure(process: Process, load: Load, seconds: float) -> Row:
     reading = Reading()
     readers = await open_readers(
         process.requests(load.streams, long),
-        process.port,
+        process.ports,
         reading,
         per_second=load.opened_per_second,
     )
@@ -124,7 +128,7 @@ async def _measure(process: Process, load: Load, seconds: float) -> Row:
     per_token = cpu / tokens
     return Row(
         key=process.contender.key,
-        name=process.contender.name,
+        name=process.name,
         load=load.name,
         cpu_per_token=per_token * 1e6,
         cpu_per_start=(opening_cpu - opening_tokens * per_token) / load.streams * 1e3,
@@ -138,12 +142,12 @@ async def _measure(process: Process, load: Load, seconds: float) -> Row:
     )
 
 
-async def _first_tokens(process: Process, model: str, load: Load) -> Row:
+async def _first_tokens(process: Served, model: str, load: Load) -> Row:
     await asyncio.to_thread(process.requests, _IDLE_STREAMS, model)
     reading = await _one_by_one(process, model, _IDLE_STREAMS)
     return Row(
         key=process.contender.key,
-        name=process.contender.name,
+        name=process.name,
         load="1, idle server",
         firsts=sorted(reading.firsts),
         threads=process.threads(),
@@ -151,11 +155,11 @@ async def _first_tokens(process: Process, model: str, load: Load) -> Row:
     )
 
 
-async def _one_by_one(process: Process, model: str, number: int) -> Reading:
+async def _one_by_one(process: Served, model: str, number: int) -> Reading:
     """Ask for short replies, each on a server that is idle again."""
     reading = Reading()
     for request in process.requests(number, model):
-        [reader] = await open_readers([request], process.port, reading, per_second=1)
+        [reader] = await open_readers([request], process.ports, reading, per_second=1)
         await asyncio.wait_for(reader.closed, 30)
         await asyncio.sleep(0.05)
     return reading

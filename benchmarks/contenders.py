@@ -59,28 +59,35 @@ CONTENDERS = (
 
 
 @dataclass
-class Process:
-    """One server process while it is measured."""
+class Served:
+    """A contender's server processes, mostly one, while they are measured."""
 
     contender: Contender
-    port: int
-    pid: int
+    ports: list[int]
+    """One for each process; they share nothing but the database."""
+    pids: list[int]
     database: str
     models: list[str]
     _sites: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """What the table calls it."""
+        more = f", {len(self.ports)} workers" if len(self.ports) > 1 else ""
+        return self.contender.name + more
+
     def cpu_seconds(self) -> float:
-        """CPU time that the process has used, user and system."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """CPU time that the processes have used, user and system."""
+        return sum(_cpu_seconds(pid) for pid in self.pids)
 
     def memory(self) -> int:
         """Resident memory in bytes."""
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * _PAGE
+        pages = (int(Path(f"/proc/{pid}/statm").read_text().split()[1]) for pid in self.pids)
+        return sum(pages) * _PAGE
 
     def threads(self) -> int:
-        """Threads of the process."""
-        return len(os.listdir(f"/proc/{self.pid}/task"))
+        """Threads of the processes."""
+        return sum(len(os.listdir(f"/proc/{pid}/task")) for pid in self.pids)
 
     def connections(self) -> int:
         """Open connections to its database."""
@@ -94,7 +101,7 @@ class Process:
                 return int(row[0]) if row else 0
         path = self.database.removeprefix("sqlite:///")
         opened = 0
-        for entry in Path(f"/proc/{self.pid}/fd").iterdir():
+        for entry in (e for pid in self.pids for e in Path(f"/proc/{pid}/fd").iterdir()):
             try:
                 opened += os.readlink(entry) == path
             except OSError:
@@ -125,7 +132,7 @@ class Process:
 
     def _new_person(self) -> list[tuple[str, str]]:
         """Sign a guest in; return conversations, each with the headers that open it."""
-        client = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        client = http.client.HTTPConnection("127.0.0.1", self.ports[0], timeout=30)
         cookies: dict[str, str] = {}
 
         def ask(method: str, path: str, body: object = None) -> dict[str, str]:
@@ -164,10 +171,16 @@ def _request(path: str, body: object, headers: str = "") -> bytes:
 
 @contextmanager
 def serving(
-    contender: Contender, *, home: Path, database: str, upstream_port: int, models: list[str]
-) -> Iterator[Process]:
+    contender: Contender,
+    *,
+    home: Path,
+    database: str,
+    upstream_port: int,
+    models: list[str],
+    workers: int = 1,
+) -> Iterator[Served]:
     """Start a contender and end it afterwards; its settings are the defaults."""
-    port = free_port()
+    ports = [free_port() for _ in range(workers)]
     home.mkdir(parents=True)
     environment = {
         "PATH": os.environ["PATH"],
@@ -181,33 +194,31 @@ def serving(
         "ALLOW_GUESTS": "1",
         "STREAMING_RUN_DIRECTORY": str(home / "run"),
     }
-    command = [
-        contender.python,
-        "-m",
-        contender.module,
-        contender.application,
-        f"--port={port}",
-        *FLAGS,
-    ]
+    command = [contender.python, "-m", contender.module, contender.application, *FLAGS]
     log = home / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            stdin=subprocess.DEVNULL,
-        )
+    processes: list[subprocess.Popen[bytes]] = []
     try:
-        _wait(port, process, log)
-        yield Process(contender, port, process.pid, database, models)
+        with log.open("ab") as output:
+            for port in ports:
+                started = subprocess.Popen(
+                    [*command, f"--port={port}"],
+                    cwd=ROOT,
+                    env=environment,
+                    stdout=output,
+                    stderr=output,
+                    stdin=subprocess.DEVNULL,
+                )
+                processes.append(started)
+        for port, process in zip(ports, processes, strict=True):
+            _wait(port, process, log)
+        yield Served(contender, ports, [process.pid for process in processes], database, models)
     except BaseException:  # Ctrl-C too: whoever ends a run that hangs wants to see why
         print(log.read_text()[-3000:], file=sys.stderr)
         raise
     finally:
-        process.kill()
-        process.wait()
+        for process in processes:
+            process.kill()
+            process.wait()
 
 
 def new_database(contender: Contender, home: Path) -> str:
@@ -221,6 +232,11 @@ def new_database(contender: Contender, home: Path) -> str:
         with sqlite3.connect(home / "db.sqlite3") as connection:
             connection.execute("PRAGMA journal_mode=WAL")
     return url
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import uvloop
 
 from benchmarks.__main__ import upstream
-from benchmarks.contenders import CONTENDERS, Process, new_database, serving
+from benchmarks.contenders import CONTENDERS, Served, new_database, serving
 from benchmarks.readers import Reading, open_readers
 from tests.integration.servers import eventually
 
@@ -40,16 +40,16 @@ STAGES = {
 }
 
 
-async def _profile(process: Process, home: Path) -> tuple[Counter[str], Counter[str], int]:
+async def _profile(process: Served, home: Path) -> tuple[Counter[str], Counter[str], int]:
     model = process.models[0]
     requests = await asyncio.to_thread(process.requests, STREAMS, model)
     reading = Reading()
-    readers = await open_readers(requests, process.port, reading, per_second=10)
+    readers = await open_readers(requests, process.ports, reading, per_second=10)
     await asyncio.sleep(2)
-    os.kill(process.pid, signal.SIGUSR1)
+    os.kill(process.pids[0], signal.SIGUSR1)
     tokens = reading.tokens
     await asyncio.sleep(SECONDS)
-    os.kill(process.pid, signal.SIGUSR2)
+    os.kill(process.pids[0], signal.SIGUSR2)
     tokens = reading.tokens - tokens
     for reader in readers:
         reader.transport.abort()

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -73,9 +73,13 @@ class Reader(asyncio.Protocol):
 
 
 async def open_readers(
-    requests: list[bytes], port: int, reading: Reading, *, per_second: float
+    requests: list[bytes], ports: Sequence[int], reading: Reading, *, per_second: float
 ) -> list[Reader]:
-    """Start readers one after another, evenly, and wait until each has its first token."""
+    """Start readers one after another, evenly, and wait until each has its first token.
+
+    Args:
+        ports: of the workers, which are asked in turn.
+    """
     loop = asyncio.get_running_loop()
     readers: list[Reader] = []
     begin = loop.time()
@@ -83,7 +87,7 @@ async def open_readers(
         await asyncio.sleep(max(0.0, begin + number / per_second - loop.time()))
         reader = Reader(request, reading)
         readers.append(reader)
-        await reader.ask(port)
+        await reader.ask(ports[number % len(ports)])
     await _until(lambda: all(reader.tokens for reader in readers), readers, 90.0)
     return readers
 

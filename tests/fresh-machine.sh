@@ -1,8 +1,8 @@
 #!/bin/bash
 # Walk the README on a fresh Debian 12: `make run` and a chat with the offline model, then
-# `make test`, each in a clone of its own.
+# `make test`, then deploy/install.sh, each in a clone of its own.
 #
-#     tests/fresh-machine.sh [run] [test]      (both by default; needs root)
+#     tests/fresh-machine.sh [run] [test] [install]      (run and test by default; needs root)
 #
 # The machine is a debootstrap root with git, make, python3-venv and Node 20. Node is this machine's
 # own if that is version 20, otherwise `make test` installs Debian's. How the root reaches package
@@ -201,6 +201,130 @@ walk_test() {
     say "make test on a fresh clone"
     clone test
     inside make --no-print-directory -C "$HOME/test" test || fail "make test"
+}
+
+# --- deploy/install.sh: two workers behind nginx, a chat through it, an upgrade, once more
+# No systemd runs here: units are verified, and workers started by hand as their unit says.
+
+ENVIRONMENT_FILE=/etc/holdfast/environment
+
+install_release() {
+    inside "$HOME/install/deploy/install.sh" --host chat.example || fail "install.sh"
+}
+
+verify_units() {
+    inside sh -c 'command -v systemd-analyze >/dev/null || apt-get install -y -qq --no-install-recommends systemd man-db' >/dev/null 2>&1
+    local unit
+    for unit in holdfast@8001.service holdfast.target holdfast-daily.service holdfast-daily.timer; do
+        inside env SYSTEMD_OFFLINE=1 systemd-analyze verify --man=no "/etc/systemd/system/${unit/8001/}" ||
+            fail "$unit is not sound"
+    done
+    echo "units are sound"
+}
+
+# What a unit of systemd starts, in the way that it would.
+exec_start() {
+    inside sed -n -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' -e 's/^ExecStart=//p' \
+        "/etc/systemd/system/holdfast@.service" | sed "s/%i/$1/g"
+}
+
+start_worker() {
+    setsid chroot "$ROOT" /usr/bin/env -i "${ENVIRONMENT[@]}" UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30 \
+        sh -c "set -a; . $ENVIRONMENT_FILE; set +a; cd /opt/holdfast/current
+               exec setpriv --reuid=holdfast --regid=holdfast --init-groups $(exec_start "$1")" \
+        >>"$ROOT/tmp/worker-$1.log" 2>&1 </dev/null &
+    WORKER[$1]=$!
+    local deadline=$((SECONDS + 60))
+    until inside curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$1/readyz"; do
+        [ $SECONDS -lt $deadline ] || { cat "$ROOT/tmp/worker-$1.log"; fail "worker $1 is not ready"; }
+        sleep 0.2
+    done
+}
+
+end_worker() {
+    kill -TERM "${WORKER[$1]}"
+    wait "${WORKER[$1]}" || true
+}
+
+talk() {
+    inside bash -euo pipefail -s <<'TALK'
+jar=$(mktemp)
+call() {
+    curl -sS --fail-with-body --max-time 60 -b "$jar" -c "$jar" -H "Host: chat.example" \
+        -H "X-CSRFToken: ${token:-}" -H "Content-Type: application/json" "$@"
+}
+# Cookies are kept by curl for the name in its URL.
+call http://127.0.0.1/api/session >/dev/null
+token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
+conversation=$(call http://127.0.0.1/api/conversations -d '{}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
+call -N -H "Accept: text/plain" "http://127.0.0.1/api/conversations/$conversation/messages" -d '{"content": "Hello"}' | head -c 200
+echo
+call "http://127.0.0.1/api/conversations/$conversation/messages" | python3 -c '
+import json, sys
+reply = json.load(sys.stdin)["messages"][-1]
+assert (reply["role"], reply["status"]) == ("assistant", "completed"), reply'
+page=$(call http://127.0.0.1/ -H "Accept: text/html")
+script=$(grep -oE '/static/conversations/js/[a-z/]+\.[0-9a-f]{12}\.js' <<<"$page" | head -n 1)
+call -o /dev/null -D - "http://127.0.0.1$script" | grep -qi 'cache-control:.*immutable'
+TALK
+}
+
+messages() { inside runuser -u holdfast -- psql -tAc 'SELECT count(*) FROM holdfast_conversations_message' holdfast; }
+
+walk_site() {
+    ip link set lo up
+    declare -A WORKER
+    start_worker 8001
+    start_worker 8002
+    inside nginx -g 'daemon on;'
+    talk || { tail -n 20 "$ROOT"/tmp/worker-*.log; fail "the chat through nginx"; }
+    local before after
+    before=$(messages)
+
+    say "deploy/install.sh once more, and the workers restarted in turn"
+    local settings release
+    settings=$(sha256sum <"$ROOT$ENVIRONMENT_FILE")
+    release=$(readlink "$ROOT/opt/holdfast/current")
+    rm -f "$ROOT/tmp/go-on"
+    touch "$ROOT/tmp/upgrade"
+    until [ -e "$ROOT/tmp/go-on" ]; do sleep 0.2; done
+    [ "$settings" = "$(sha256sum <"$ROOT$ENVIRONMENT_FILE")" ] || fail "the settings were changed"
+    [ "$release" != "$(readlink "$ROOT/opt/holdfast/current")" ] || fail "the release is the old one"
+    local port
+    for port in 8001 8002; do
+        end_worker $port
+        talk || fail "the chat while the worker on port $port is away"
+        start_worker $port
+    done
+    talk || fail "the chat after the upgrade"
+    after=$(messages)
+    [ "$after" -gt "$before" ] || fail "messages were lost: $before, then $after"
+    echo "messages before the upgrade: $before, after it: $after"
+    end_worker 8001
+    end_worker 8002
+    ! grep -E 'Traceback| ERROR ' "$ROOT"/tmp/worker-*.log || fail "errors in the workers' logs"
+}
+
+walk_install() {
+    say "deploy/install.sh on a fresh machine"
+    clone install
+    install_release
+    verify_units
+    printf 'ALLOW_GUESTS=1\nDEMO_TOKENS_PER_SECOND=0\n' >>"$ROOT$ENVIRONMENT_FILE"
+    # The workers and nginx have ports of their own there; the upgrade needs the network, so it is made here.
+    rm -f "$ROOT/tmp/upgrade" "$ROOT/tmp/go-on"
+    export -f walk_site start_worker end_worker exec_start talk messages inside fail say
+    export ENVIRONMENT_FILE
+    unshare --net bash -euo pipefail -c "$(declare -p ENVIRONMENT); walk_site" &
+    local site=$!
+    until [ -e "$ROOT/tmp/upgrade" ]; do
+        kill -0 $site 2>/dev/null || fail "the site"
+        sleep 0.2
+    done
+    install_release
+    touch "$ROOT/tmp/go-on"
+    wait $site || fail "the site"
 }
 
 say "A fresh Debian ($SUITE) in $ROOT"

@@ -83,13 +83,17 @@ class PostgreSQL:
 
     def new(self) -> str:
         """Make a migrated database and give its URL."""
-        name = f"d{uuid4().hex}"
         if not self._migrated:
             self._create("DROP DATABASE IF EXISTS template_migrated")
             self._create("CREATE DATABASE template_migrated")
             migrate(self._url("template_migrated"))
             self._migrated = True
-        self._create(f"CREATE DATABASE {name} TEMPLATE template_migrated")
+        return self.empty("TEMPLATE template_migrated")
+
+    def empty(self, how: str = "") -> str:
+        """Make a database without tables and give its URL."""
+        name = f"d{uuid4().hex}"
+        self._create(f"CREATE DATABASE {name} {how}")
         return self._url(name)
 
     def _create(self, statement: str) -> None:
