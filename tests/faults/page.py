@@ -115,7 +115,7 @@ class Page:
             segment.fin()
 
     async def _leave(self, segment: Reading, how: str) -> None:
-        self.act, self.acted_at = None, time.monotonic()
+        self.act = None
         match how:
             case "FIN":
                 segment.fin()
@@ -128,6 +128,7 @@ class Page:
                 segment.stop_reading()
                 await asyncio.sleep(self.rng.uniform(0.5, 2.5))
                 segment.rst()
+        self.acted_at = time.monotonic()
 
     async def insist(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Ask again, with backoff and jitter, while nobody can answer."""
