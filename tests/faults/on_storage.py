@@ -13,6 +13,7 @@ from tests.faults.scene import Scene
 from tests.faults.worlds import OnPostgreSQL, OnSmallDisk, WithRedis
 
 _TAKES_NO_TEXT = "Storage does not take text"
+_POLLS = "do not wake each other"
 _LONG_SECONDS = 20.0
 _LONG_ONE_IN = 5
 _CUT = """
@@ -83,6 +84,6 @@ FAULTS = [
     Fault(name="PostgreSQL away", strike=away, sign=_TAKES_NO_TEXT),
     Fault(name="connections cut", strike=cut, sign=_TAKES_NO_TEXT),
     Fault(name="disk full", world="small disk", strike=disk_full, sign=_TAKES_NO_TEXT),
-    Fault(name="Redis restarted", world="redis", strike=redis_restarted),
+    Fault(name="Redis restarted", world="redis", strike=redis_restarted, sign=_POLLS),
     Fault(name="Redis flushed", world="redis", strike=redis_flushed),
 ]

@@ -7,6 +7,8 @@ from tests.faults.fault import COMPLETED, SHUTDOWN, WORKER_LOST, Fault
 from tests.faults.scene import Scene
 from tests.faults.world import LEASE_SECONDS
 
+_GOES_ON = "lost its worker and goes on here"
+
 
 async def kill(scene: Scene, rng: random.Random) -> None:
     """`kill -9`; the other takes over, and a supervisor starts it again."""
@@ -48,5 +50,8 @@ FAULTS = [
     Fault(name="worker killed", strike=kill, ends=(COMPLETED, WORKER_LOST)),
     Fault(name="worker SIGTERM", strike=term, ends=(COMPLETED, SHUTDOWN)),
     Fault(name="worker paused", strike=pause, ends=(COMPLETED, WORKER_LOST), sign="declared dead"),
+    Fault(name="killed, continued", world="continuing", strike=kill, sign=_GOES_ON),
+    Fault(name="SIGTERM, continued", world="continuing", strike=term, sign=_GOES_ON),
+    Fault(name="paused, continued", world="continuing", strike=pause, sign=_GOES_ON),
     Fault(name="proxy restarted", strike=proxy),
 ]

@@ -6,6 +6,7 @@ import random
 import time
 import traceback
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from tests.faults.fault import Fault
@@ -113,10 +114,11 @@ class Scene:
     async def _come_in(self) -> None:
         asker = Page(self.world.people[0], "", "sse", self.rng.randrange(2**32))
         late = 1 if self.fault.strike else 0
+        model = self.world.model
         for number in range(self._number + late):
             person = self.world.people[number % len(self.world.people)]
             client = replace(person, readers=[], sockets=[])
-            conversation = await asker.insist(lambda c=client: c.new_conversation(model="upstream"))
+            conversation = await asker.insist(partial(client.new_conversation, model=model))
             self.replies.append(Reply(client, conversation, self.fault.script(self.rng)))
 
     def _page(self, reply: Reply, number: int) -> Page:

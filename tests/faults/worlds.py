@@ -10,10 +10,20 @@ from tests.faults.clocks import wrong_clock
 from tests.faults.namespaces import OwnNamespaces
 from tests.faults.world import OnPostgreSQL, World
 from tests.integration.databases import SQLite
-from tests.integration.nursery import ROOT
 from tests.integration.servers import Server, free_port
 
 _FULL_BYTES = 48 * 1024 * 1024
+
+
+class Continuing(OnPostgreSQL):
+    """Workers that go on with the replies of lost ones, and a model that goes on from its text."""
+
+    model = "scripted"
+
+    def new_worker(self, number: int, **options: Any) -> Server:
+        """Make a worker that may continue."""
+        env = {"CHAT_SCRIPTED": "1", "STREAMING_ON_WORKER_LOSS": "continue"}
+        return super().new_worker(number, env=env, **options)
 
 
 class WithRedis(OnPostgreSQL):
@@ -97,17 +107,9 @@ class OtherClocks(OnPostgreSQL):
         return self.directory / f"clock-{number}"
 
 
-def knows_redis() -> bool:
-    """Whether this tree can be configured with Redis."""
-    return (
-        "REDIS_URL"
-        in (ROOT / "chatproject" / "env.py").read_text()
-        + (ROOT / "chatproject" / "settings.py").read_text()
-    )
-
-
 WORLDS: dict[str, type[World]] = {
     "postgresql": OnPostgreSQL,
+    "continuing": Continuing,
     "redis": WithRedis,
     "small disk": OnSmallDisk,
     "clocks": OtherClocks,
@@ -117,8 +119,6 @@ WORLDS: dict[str, type[World]] = {
 
 def why_not(world: str) -> str:
     """Say why a world cannot be made here; empty where it can."""
-    if world == "redis" and not knows_redis():
-        return "no REDIS_URL in this version"
     if world in ("small disk", "namespaces") and (os.geteuid() != 0 or sys.platform != "linux"):
         return "needs root on Linux"
     return ""
