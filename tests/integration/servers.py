@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+import httpx
+
 from tests.integration.nursery import ROOT, Forked, Nursery
 
 BIN = Path(sys.executable).parent
@@ -321,6 +323,16 @@ async def answers(port: int, path: str, *, host: str = "127.0.0.1") -> bool:
         return False
     finally:
         writer.close()
+
+
+async def is_ready(server: Server) -> bool:
+    """Whether a worker should get requests; the tests' clusters need not outlive a power loss."""
+    async with httpx.AsyncClient(base_url=server.url) as client:
+        try:
+            checks = (await client.get("/readyz")).json()["checks"]
+        except httpx.HTTPError:
+            return False
+    return all(held for name, held in checks.items() if name != "durable")
 
 
 @cache

@@ -9,7 +9,7 @@ from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_rest
 from tests.integration.persistent import Told, ask
 from tests.integration.proxy import Nginx
-from tests.integration.servers import Server, answers, eventually
+from tests.integration.servers import Server, eventually, is_ready
 
 ENV = {"STREAMING_DRAIN_SECONDS": "10"}
 TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
@@ -59,4 +59,4 @@ async def _restart(worker: Server) -> None:
     """What install.sh does with each: end it, start it, wait until it is ready."""
     assert await worker.terminate() in (0, -signal.SIGTERM)
     worker.spawn()
-    await eventually(lambda: answers(worker.port, "/readyz"), 30, worker.log)
+    await eventually(lambda: is_ready(worker), 30, worker.log)

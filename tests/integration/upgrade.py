@@ -19,7 +19,7 @@ from tests.integration.databases import PostgreSQL, SQLite
 from tests.integration.law import breaches_of_rest
 from tests.integration.persistent import Told, ask
 from tests.integration.proxy import Nginx
-from tests.integration.servers import ROOT, Server, answers, eventually, manage
+from tests.integration.servers import ROOT, Server, eventually, is_ready, manage
 
 CODE = ("chatproject", "conversations", "streaming", "manage.py")
 TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
@@ -107,7 +107,7 @@ async def upgrade(old: Path, database: str, seconds: float) -> tuple[list[Told],
             await worker.terminate()
             worker.root = ROOT
             worker.spawn()
-            await eventually(lambda port=worker.port: answers(port, "/readyz"), 60, worker.log)
+            await eventually(lambda worker=worker: is_ready(worker), 60, worker.log)
             await asyncio.sleep(seconds)
         over.set()
         told = [one for talked in await asyncio.gather(*talks) for one in talked]
