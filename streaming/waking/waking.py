@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,23 +16,14 @@ from streaming.waking import interest
 from streaming.waking.interest import Interest
 from streaming.waking.lines import Kind, Line
 from streaming.waking.link import Link
-from streaming.waking.messages import (
-    EVERYBODY,
-    Follow,
-    Message,
-    News,
-    Notice,
-    Probe,
-    Stop,
-    chunks,
-)
+from streaming.waking.messages import EVERYBODY, Follow, Message, News, Notice, Probe, Stop
+from streaming.waking.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
 _HEARD_SECONDS = 2 * interest.SECONDS + 1
 _REST_SECONDS = 0.01  # on an idle worker each token is a commit; nobody looks more often
 _FLUSH_SECONDS = 0.5
-_MOST_WAITING = 1000
 
 Take = Callable[[Any], None]
 _takers: dict[str, Take] = {}
@@ -84,13 +74,7 @@ class Waking:
         self._on_stop = on_stop
         self._interest = Interest()
         self._heard_at: dict[UUID, float] = {}
-        self._news: dict[UUID, dict[UUID, None]] = {}
-        """Runs to tell of, by follower."""
-        self._waiting: deque[tuple[str, Message]] = deque(maxlen=_MOST_WAITING)
-        """What else is to be said. While the line is stuck the oldest goes."""
-        self._work = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._idle.set()
+        self._outgoing = Outgoing()
         self._link = None if line is None else self._make_link(line)
 
     def _make_link(self, line: Line) -> Link:
@@ -132,13 +116,12 @@ class Waking:
         if run_id not in self._interest:
             return
         for follower in self._interest.followers(run_id, time.monotonic()):
-            self._news.setdefault(follower, {})[run_id] = None
-            self._begin_work()
+            self._outgoing.tell(follower, [run_id])
 
     def follow(self, run_id: UUID, owner: UUID) -> None:
         """Tell the worker that produces a run that it is read here."""
         if self._link is not None and owner != self._worker_id:
-            self._say(owner.hex, Follow(self._worker_id, [run_id]))
+            self._outgoing.follow(owner, run_id)
 
     def covers(self, owner: UUID) -> bool:
         """Say whether a worker would tell us of its runs, as far as anybody can know."""
@@ -153,13 +136,13 @@ class Waking:
     def notice(self, topic: str, about: Any) -> None:
         """Tell all other workers something of the project's own."""
         if self._link is not None:
-            self._say(EVERYBODY, Notice(self._worker_id, topic, about))
+            self._outgoing.add(EVERYBODY, Notice(self._worker_id, topic, about))
 
     async def flush(self) -> None:
         """Wait until all is said, if that takes no time."""
         try:
             async with asyncio.timeout(_FLUSH_SECONDS):
-                await self._idle.wait()
+                await self._outgoing.all_said()
         except TimeoutError:
             pass
 
@@ -168,28 +151,9 @@ class Waking:
         if self._link is not None:
             await self._link.line.close()
 
-    def _say(self, address: str, message: Message) -> None:
-        self._waiting.append((address, message))
-        self._begin_work()
-
-    def _begin_work(self) -> None:
-        self._work.set()
-        self._idle.clear()
-
     async def _say_forever(self, link: Link) -> None:
         while True:
-            await self._work.wait()
-            self._work.clear()
-            # What gathered while the last was on its way goes together.
-            news, self._news = self._news, {}
-            messages = list(self._waiting)
-            self._waiting.clear()
-            for follower, runs in news.items():
-                for some in chunks(list(runs)):
-                    messages.append((follower.hex, News(self._worker_id, some)))
-            await link.say(messages)
-            if not self._work.is_set():
-                self._idle.set()
+            await link.say(await self._outgoing.next(self._worker_id))
             await asyncio.sleep(_REST_SECONDS)
 
     async def _say_what_is_followed(self) -> None:
@@ -198,12 +162,8 @@ class Waking:
         for owner, heard_at in list(self._heard_at.items()):
             if now - heard_at > _HEARD_SECONDS:
                 del self._heard_at[owner]
-        by_owner: dict[UUID, list[UUID]] = {}
         for run_id, owner in self._follows.owners().items():
-            by_owner.setdefault(owner, []).append(run_id)
-        for owner, runs in by_owner.items():
-            for some in chunks(runs):
-                self._say(owner.hex, Follow(self._worker_id, some))
+            self.follow(run_id, owner)
 
     async def _say_stop(self, run_id: UUID) -> None:
         try:
@@ -212,7 +172,7 @@ class Waking:
             logger.warning("A stop waits for the next poll: %s", type(error).__name__)
             return
         if owner is not None:
-            self._say(owner.hex, Stop([run_id]))
+            self._outgoing.add(owner.hex, Stop([run_id]))
 
     def _take(self, message: Message) -> None:
         match message:
@@ -221,7 +181,7 @@ class Waking:
                 # Also without news: so the follower knows that it need not poll. Those that it
                 # began to follow may have had some before we heard of it.
                 news = [run for run in runs if run in new or not self._holds(run)]
-                self._say(follower.hex, News(self._worker_id, news))
+                self._outgoing.tell(follower, news)
             case News(owner, runs):
                 self._heard_at[owner] = time.monotonic()
                 if runs:

@@ -87,7 +87,8 @@ async def test_nobody_speaks_where_nobody_reads_elsewhere(
         tap.finish()
         await here.end()
     await settled(run)
-    await until(lambda: owner.waking._idle.is_set() and other.waking._idle.is_set())
+    for one in (owner, other):
+        await one.waking.flush()
     assert _messages() == before
 
 
