@@ -1,12 +1,14 @@
 """Workers wake each other: two workers of this process, whose polls come every 30 seconds."""
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.utils import timezone
+from prometheus_client import Counter
 from pytest_django import Settings
 
 from streaming import metrics, runner, threads
@@ -162,15 +164,33 @@ def _cut(kind: Kind, request: pytest.FixtureRequest) -> None:
         )
 
 
-async def test_one_connection_listens_for_all_readers(
+async def test_who_is_woken_polls_seldom(
+    pair: tuple[LocalWorker, LocalWorker], set_streaming: SetStreaming
+) -> None:
+    set_streaming(POLL_INTERVAL_MS=10)
+    owner, other = pair
+    run = await begin(owner, Tap())
+    async with reading(other, run.run_id) as there:
+        await until(lambda: there.started)
+        await until(lambda: other.waking.covers(owner.id))
+        before, later = _polls(), time.monotonic() + 0.5
+        await until(lambda: time.monotonic() > later)
+        assert _polls() - before <= 3
+    runner.stop(owner, run.run_id)
+
+
+async def test_one_connection_and_one_look_do_for_all_readers(
     pair: tuple[LocalWorker, LocalWorker], request: pytest.FixtureRequest
 ) -> None:
     owner, other = pair
     tap = Tap()
     run = await begin(owner, tap)
     readers = [await subscribe(other, run.run_id) for _ in range(50)]
+    await until(lambda: other.waking.covers(owner.id))
+    before = _polls()
     tap.say("for all")
     await until(lambda: all(_text(reader) == "for all" for reader in readers), seconds=SOON)
+    assert _polls() - before <= 3
     if owner.waking.kind == "redis":
         assert request.getfixturevalue("redis").clients() <= 2 * 3
     else:
@@ -310,12 +330,16 @@ def test_interest_is_forgotten_unless_it_is_repeated() -> None:
 
 def _messages() -> float:
     """How many messages went over lines in this process, but probes."""
-    return sum(
-        sample.value
-        for family in metrics.wakes.collect()
-        for sample in family.samples
-        if sample.name.endswith("_total")
-    )
+    return _total(metrics.wakes)
+
+
+def _polls() -> float:
+    return _total(metrics.follow_polls)
+
+
+def _total(counter: Counter) -> float:
+    samples = [sample for family in counter.collect() for sample in family.samples]
+    return sum(sample.value for sample in samples if sample.name.endswith("_total"))
 
 
 def _text(reader: Subscription) -> str:
