@@ -159,6 +159,7 @@ def _chat_providers() -> dict[str, Any]:
                 "api_key": env.text("OPENAI_API_KEY"),
                 "models": models,
                 "vision_models": env.words("OPENAI_VISION_MODELS"),
+                "continuing_models": env.words("OPENAI_CONTINUING_MODELS"),
                 "user_agent": USER_AGENT,
             },
         }

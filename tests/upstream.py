@@ -17,7 +17,8 @@ It takes any POST to `…/chat/completions`. The last user message may be a scri
     {"reset": true} {"close": true}     RST; FIN without the end of the body
     {"raw": "text"}                     exact bytes in place of the whole answer, head and all
 
-Any other message is said back word by word with usage and `[DONE]`. A model named `status-429`
+Any other message is said back word by word with usage and `[DONE]`; where an assistant message
+follows it, from behind as much text as that has. A model named `status-429`
 answers with that status, one named `paced-20` says a word every 20 ms.
 
 `python -m tests.upstream --port 0` prints the address of its base URL and serves until it is ended.
@@ -27,6 +28,7 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import struct
 from collections.abc import Sequence
@@ -219,7 +221,10 @@ def _script_of(body: dict[str, Any]) -> dict[str, Any]:
             return script
     pause = int(model.removeprefix("paced-")) if model.startswith("paced-") else 0
     words = asked.split()
-    said = [{"text": f"{word} ", "pause_ms": pause} for word in words]
+    last = body["messages"][-1] if body.get("messages") else {"role": "user"}
+    behind = len(last["content"]) if last["role"] == "assistant" else 0
+    whole = "".join(f"{word} " for word in words)[behind:]
+    said = [{"text": word, "pause_ms": pause} for word in re.findall(r"\S* ", whole)]
     rest = [{"finish": "stop"}, {"usage": [len(words), len(words)]}, {"done": True}]
     return {"steps": [*said, *rest]}
 

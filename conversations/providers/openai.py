@@ -20,7 +20,8 @@ class OpenAIProvider(BaseProvider):
 
     OPTIONS: `base_url` up to `/v1`; `api_key`; `models`, names as the upstream knows them, the
     default first; `vision_models`, those of them that see images; `context_tokens` (8192);
-    `continues`, whether the upstream goes on from an assistant message (False);
+    `continuing_models`, those of them with which the upstream goes on from an assistant message,
+    or `continues` (False) for all;
     `max_tokens_parameter` (`max_tokens`; newer OpenAI models want `max_completion_tokens`);
     `extra_body`, more fields for each request; `connect_seconds` (10); `max_connections` (2000);
     `max_event_bytes` (1 MiB); `user_agent`.
@@ -39,7 +40,8 @@ class OpenAIProvider(BaseProvider):
                 provider=self.alias,
                 upstream_name=name,
                 context_tokens=self.options.get("context_tokens", _CONTEXT_TOKENS),
-                continues=self.options.get("continues", False),
+                continues=self.options.get("continues", False)
+                or name in self.options.get("continuing_models", ()),
                 reasons=True,
                 sees=name in self.options.get("vision_models", ()),
             )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from conversations.joining import HELD_CHARACTERS, Seam, joined
+from conversations.joining import HELD_CHARACTERS, Seam, joined, rethought
 from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text, Usage
 
 SAID = "The tide turns twice a day.\nThe moon draws the water towards"
@@ -126,3 +126,27 @@ async def test_a_source_that_is_left_is_closed() -> None:
     await anext(items)
     await items.aclose()
     assert closed == [True]
+
+
+async def rethink(thought: str, *items: Item) -> list[Item]:
+    async def source() -> Source:
+        for item in items:
+            yield item
+
+    return [item async for item in rethought(source(), thought) if item != Progress()]
+
+
+async def test_a_thought_in_the_same_words_goes_on_where_it_was_cut() -> None:
+    said = [Reasoning("on the "), Reasoning("one hand"), Reasoning(", or not"), Text("so")]
+    found = await rethink("on the one", *said)
+    assert found == [Reasoning(" hand"), Reasoning(", or not"), Text("so")]
+
+
+async def test_another_thought_stands_behind_the_first() -> None:
+    found = await rethink("on the one hand", Reasoning("on the "), Reasoning("whole"), Text("so"))
+    assert found == [Reasoning("\n\non the whole"), Text("so")]
+
+
+async def test_a_thought_that_is_not_gone_on_with_stays_cut() -> None:
+    assert await rethink("on the one hand", Reasoning("on the one"), Text("so")) == [Text("so")]
+    assert await rethink("on", Text("so"), Reasoning("on")) == [Text("so"), Reasoning("on")]
