@@ -1,5 +1,7 @@
 """`streaming` alone, in a project without a chat."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.embedding.hosts import CONTENT, PASSWORD, Host, Visitor
@@ -51,6 +53,27 @@ async def test_a_note_outlives_its_reader_and_is_resumed_at_the_cursor(
     await visitor.discard()
     stored = f"from notes.models import Note; print(Note.objects.get(id='{run_id}').text, end='')"
     assert notes.shell(stored) == VERSES
+
+
+async def test_a_note_goes_on_after_its_process_was_killed(tmp_path: Path) -> None:
+    host = Host("notes", tmp_path, "streaming")
+    host.env["DJANGO_SETTINGS_MODULE"] = "notes.lasting_settings"
+    host.shell('call_command("migrate", verbosity=0)' + CONTENT)
+    server = await host.serving()
+    visitor = Visitor(server)
+    await visitor.get("/")
+    reader = await visitor.stream_of_form("/notes", topic="tides")
+    run_id, events = reader.ledger.run_id, reader.connection.headers["location"]
+    await reader.until_received(200)
+    server.kill()
+    await reader.until_closed()
+    await host.serving()
+    rest = await visitor.stream(events, run_id, after=reader.ledger.cursor)
+    assert (await rest.until_ended())["status"] == "completed"
+    assert reader.ledger.text + rest.ledger.text == VERSES
+    assert reader.ledger.faults == rest.ledger.faults == []
+    await visitor.discard()
+    host.close()
 
 
 async def test_a_note_is_stopped_where_it_is(notes: Host) -> None:

@@ -20,9 +20,9 @@ async def desk(request: HttpRequest) -> HttpResponse:
     return HttpResponse("Ask for a note.")
 
 
-async def recite(topic: str) -> Source:
+async def recite(topic: str, first: int = 1) -> Source:
     """Say something: any async generator of these items is a source."""
-    for number in range(1, 41):
+    for number in range(first, 41):
         yield Text(f"Verse {number} of 40, on {topic}.\n")
         await asyncio.sleep(0.03)
     yield Finish()
