@@ -91,6 +91,29 @@ async def test_what_was_starting_when_the_drain_began_is_settled(alice: Client) 
     assert not await threads.read(Run.objects.exists)
 
 
+async def test_a_worker_that_is_fenced_while_it_starts_produces_nothing(alice: Client) -> None:
+    """The run is the next one's, who may be at it already."""
+    start = await question(alice)
+    worker = workers.current()
+    old = worker.id
+    with refusing_writes() as other:
+        request = asyncio.create_task(replies.start(alice.user.pk, start))
+        for _ in range(6):
+            await asyncio.sleep(0)
+        await until(other.waiting)
+        worker._fenced(old)
+    begun = await request
+    assert worker.id != old
+    assert begun.run_id not in worker.runs
+    assert await threads.read(lambda: Run.objects.get(id=begun.run_id).worker_id) == old
+    await threads.write(takeover.unregister, old)
+    await until(lambda: _settled(begun.run_id))
+
+
+async def _settled(run_id: UUID) -> bool:
+    return await threads.read(lambda: Message.objects.get(id=run_id).reason == "worker_lost")
+
+
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_start_whose_request_is_cut_has_a_producer_all_the_same(
     alice: Client, turns: int

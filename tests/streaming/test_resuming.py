@@ -276,9 +276,14 @@ async def test_readers_see_that_a_run_recovers_while_nobody_owns_it_and_then_its
     worker = await make_worker()
     busy = Tap()
     await begin(worker, busy)
-    new, tap = await lost_run("seen ")
+    owner = await alive()
+    new = await threads.write(lambda: new_run(owner, text="seen "))
+    tap = _taps[new.run_id] = Tap()
     async with reading(worker, new.run_id) as reader:
         await reader.has("seen ")
+        await until(lambda: reader.pings)
+        assert {ping.state for ping in reader.pings} == {"streaming"}
+        await threads.write(takeover.declare_dead, Seen(owner, 0))
         await until(lambda: any(ping.state == "recovering" for ping in reader.pings))
         assert new.run_id not in worker.runs
         busy.finish()  # now there is room
