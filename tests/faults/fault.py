@@ -15,6 +15,7 @@ End = tuple[str, str]
 
 COMPLETED: End = ("completed", "stop")
 WORKER_LOST: End = ("interrupted", "worker_lost")
+STOPPED: End = ("stopped", "user")
 SHUTDOWN: End = ("interrupted", "shutdown")
 
 

@@ -19,14 +19,19 @@ SILENT_SECONDS = 4.0
 """Without any event, not even a ping, a page takes its connection for dead."""
 AGAIN = (502, 503, 504)
 """What a proxy or a draining worker answers: ask again."""
+_RELOADED = 0.3
+"""How often a person reloads the page, in place of a connection that comes back by itself."""
 _LOOK_SECONDS = 0.02
 
 
 class Page:
     """A reader of one reply, over as many connections as it takes."""
 
-    def __init__(self, client: Client, run_id: str, transport: Transport, seed: int) -> None:
+    def __init__(
+        self, client: Client, conversation: str, run_id: str, transport: Transport, seed: int
+    ) -> None:
         self.client = client
+        self.conversation = conversation
         self.run_id = run_id
         self.transport = transport
         self.rng = random.Random(seed)
@@ -38,6 +43,10 @@ class Page:
         """How it leaves, and after how many characters, before it comes back."""
         self.acted_at: float | None = None
         self.attempts = 0
+        self.loads: list[tuple[str, str]] = []
+        """For each time that it was loaded anew: what it had shown, and the text that it found."""
+        self._loaded_cursor = "0-0"
+        self._loaded_segments = 0
         self._received = 0
 
     @property
@@ -46,7 +55,8 @@ class Page:
 
     @property
     def cursor(self) -> str:
-        return self.segments[-1].ledger.cursor if self.segments else "0-0"
+        since = self.segments[self._loaded_segments :]
+        return since[-1].ledger.cursor if since else self._loaded_cursor
 
     @property
     def received(self) -> int:
@@ -54,8 +64,10 @@ class Page:
 
     @property
     def shown(self) -> str:
-        """All text that was shown, joined."""
-        return "".join(segment.ledger.text for segment in self.segments)
+        """All text that is shown, joined."""
+        since = self.segments[self._loaded_segments :]
+        loaded = self.loads[-1][1] if self.loads else ""
+        return loaded + "".join(segment.ledger.text for segment in since)
 
     def look(self) -> None:
         """Note the time if something new has come."""
@@ -98,7 +110,39 @@ class Page:
         while not self.ended:
             await self._until_over(self.segments[-1])
             if not self.ended:
+                if self.rng.random() < _RELOADED:
+                    await self.load()
                 await self.follow()
+
+    async def load(self) -> None:
+        """Be loaded anew: show the text that is stored, and go on from the cursor beside it."""
+        found = await self.insist(lambda: self.message(seconds=ATTEMPT_SECONDS))
+        self.loads.append((self.shown, found["content"]))
+        self._loaded_cursor, self._loaded_segments = found["cursor"], len(self.segments)
+
+    async def message(self, *, seconds: float) -> Json:
+        """Read the reply as it is stored.
+
+        Raises:
+            Refused: the answer is no list of messages.
+        """
+        path = f"/api/conversations/{self.conversation}/messages"
+        answer = await self.client.request("GET", path, seconds=seconds)
+        if answer.status != 200:
+            raise Refused(answer.status, answer.body[:500])
+        found = [m for m in answer.json()["messages"] if m["id"] == self.run_id]
+        assert len(found) == 1, f"{len(found)} rows of reply {self.run_id}"
+        return dict(found[0])
+
+    async def stop(self) -> None:
+        """Press Stop, until somebody has heard it."""
+
+        async def ask() -> None:
+            answer = await self.client.stop(self.run_id)
+            if answer.status not in (200, 202):
+                raise Refused(answer.status, answer.body[:500])
+
+        await self.insist(ask)
 
     async def _until_over(self, segment: Reading) -> None:
         events, heard = 0, time.monotonic()

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from tests.faults.fault import Fault
-from tests.faults.page import Page, Transport
+from tests.faults.fault import STOPPED, Fault
+from tests.faults.page import ATTEMPT_SECONDS, Page, Transport
 from tests.faults.verdict import Verdict
 from tests.faults.world import LEASE_SECONDS, World
 from tests.integration.client import Client, encode, new_id
 from tests.integration.law import breaches_of_reading, breaches_of_rest
-from tests.integration.ledger import Json
 from tests.integration.scripts import said_by
 from tests.integration.servers import eventually
 
@@ -37,6 +36,8 @@ class Reply:
     run_id: str = field(default_factory=new_id)
     question_id: str = field(default_factory=new_id)
     pages: list[Page] = field(default_factory=list)
+    stops: bool = False
+    """Whether a person presses Stop while the fault goes on."""
 
     @property
     def lasts_seconds(self) -> float:
@@ -112,7 +113,7 @@ class Scene:
         return self.verdict
 
     async def _come_in(self) -> None:
-        asker = Page(self.world.people[0], "", "sse", self.rng.randrange(2**32))
+        asker = Page(self.world.people[0], "", "", "sse", self.rng.randrange(2**32))
         late = 1 if self.fault.strike else 0
         model = self.world.model
         for number in range(self._number + late):
@@ -124,7 +125,7 @@ class Scene:
     def _page(self, reply: Reply, number: int) -> Page:
         client = replace(reply.client, readers=[], sockets=[])
         transport = self.transports[number % len(self.transports)]
-        page = Page(client, reply.run_id, transport, self.rng.randrange(2**32))
+        page = Page(client, reply.conversation, reply.run_id, transport, self.rng.randrange(2**32))
         if self.fault.act:
             client.server = self.rng.choice([self.world.front, *self.world.workers])
             page.act = (self.fault.act, self.rng.randint(1, max(1, len(reply.whole) // 2)))
@@ -161,8 +162,15 @@ class Scene:
 
         self.replies += late
         lives += [asyncio.create_task(begin_late(reply)) for reply in late]
+        lives.append(asyncio.create_task(self._stop(self.replies[0])))
         await self.fault.strike(self, self.rng)
         self.over()
+
+    async def _stop(self, reply: Reply) -> None:
+        reply.stops = True
+        await asyncio.sleep(self.rng.uniform(0.0, 1.5))
+        client = replace(reply.client, readers=[], sockets=[])
+        await Page(client, reply.conversation, reply.run_id, "sse", 0).stop()
 
     async def _end_of(self, lives: list[asyncio.Task[None]], seconds: float) -> None:
         """Wait for all readers to have been told the end."""
@@ -178,18 +186,21 @@ class Scene:
     async def _judge(self, reply: Reply) -> None:
         """Hold what was seen against what is stored, and that against what was said."""
         verdict = self.verdict
-        asker = Page(reply.client, "", "sse", 0)
-        message = await asker.insist(lambda: _message(reply))
+        asker = Page(reply.client, reply.conversation, reply.run_id, "sse", 0)
+        message = await asker.insist(lambda: asker.message(seconds=ATTEMPT_SECONDS))
         end = (message["status"], message["reason"])
+        possible = (*self.fault.ends, *([STOPPED] if reply.stops else []))
         verdict.outcomes["/".join(end)] += 1
-        if end not in self.fault.ends:
-            verdict.other.append(f"{reply.run_id} is {end}, possible are {self.fault.ends}")
+        if end not in possible:
+            verdict.other.append(f"{reply.run_id} is {end}, possible are {possible}")
         whole = reply.whole
         if end == ("completed", "length"):
             whole = whole[:REPLY_CHARACTERS]
         verdict.hold(message["content"], whole, whole=message["status"] == "completed")
         for page in reply.pages:
             verdict.hold(page.shown, message["content"], whole=page.ended is not None)
+            for shown, found in page.loads:
+                verdict.hold(shown, found, whole=False)
         segments = [segment for page in reply.pages for segment in page.segments]
         verdict.other += [str(breach) for breach in breaches_of_reading(message, segments)]
 
@@ -211,10 +222,9 @@ class Scene:
         if not pages:
             return
         page = self.rng.choice(pages)
-        reply = next(r for r in self.replies if page in r.pages)
         shown = page.shown
-        async with asyncio.timeout(1):
-            message = await _message(reply)
+        asker = Page(page.client, page.conversation, page.run_id, "sse", 0)
+        message = await asker.message(seconds=1)
         self.verdict.looks += 1
         self.verdict.hold(shown, message["content"], whole=False)
 
@@ -233,10 +243,6 @@ class Scene:
         verdict.errors += [error for worker, mark in marked for error in worker.errors(mark)]
         if self.fault.sign and any(self.fault.sign in worker.log(mark) for worker, mark in marked):
             self.note(f'the log said "{self.fault.sign}"')
-
-
-async def _message(reply: Reply) -> Json:
-    return await reply.client.message(reply.conversation, reply.run_id)
 
 
 def _told(database: str) -> str:
