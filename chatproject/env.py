@@ -67,13 +67,22 @@ def database() -> dict[str, Any]:
             "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous};",
         }
     elif found["ENGINE"].endswith("postgresql"):
+        from chatproject.pool import connect_anew  # needs psycopg, which SQLite does without
+
         most = number("DATABASE_POOL_SIZE", 10)
         # A commit that the journal has shown must outlive a power loss.
         commit = text("POSTGRESQL_SYNCHRONOUS_COMMIT", "on")
         found["CONN_MAX_AGE"] = 0
         found["OPTIONS"] = {
             **found.get("OPTIONS", {}),
-            "pool": {"min_size": 1, "max_size": most, "timeout": 10},
+            "pool": {
+                "min_size": 1,
+                "max_size": most,
+                "timeout": 10,
+                # The pool doubles its pauses while the server is away, up to a minute and more.
+                "reconnect_timeout": 2,
+                "reconnect_failed": connect_anew,
+            },
             "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000"
             f" -c synchronous_commit={commit}",
             "tcp_user_timeout": 10_000,
