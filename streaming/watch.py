@@ -18,14 +18,16 @@ POLLS_PER_LEASE = 6
 class Watch:
     """Declares a worker dead after N successive polls that saw the same beat.
 
-    A poll that failed, or a gap in our own polling (we were paused), starts the count again: no
-    clock of the wall decides, so an outage of the database or a jump of the clock kills nobody. A
+    A poll that failed, or a gap in our own polling or beating, starts the count again: we were
+    paused, or storage takes no writes, and then nobody's beat moves. No clock of the wall decides,
+    so neither an outage of the database, nor a full disk, nor a jump of the clock kills anybody. A
     worker of this host whose lock file is free is dead at once.
     """
 
     def __init__(self) -> None:
         self._counts: dict[Seen, int] = {}
         self._polled_at = 0.0
+        self._beaten_at = 0.0
 
     @property
     def pause_seconds(self) -> float:
@@ -48,6 +50,10 @@ class Watch:
             return False
         return (self.silent_seconds(*seen) or 0.0) < conf().lease_seconds / 2
 
+    def note_beat(self) -> None:
+        """Take note that our own beat was written."""
+        self._beaten_at = time.monotonic()
+
     async def look(self, own_id: UUID) -> None:
         """Poll once.
 
@@ -55,7 +61,7 @@ class Watch:
             DatabaseError, InterfaceError: the poll failed.
         """
         now = time.monotonic()
-        if now - self._polled_at > 3 * self.pause_seconds:
+        if now - min(self._polled_at, self._beaten_at) > 3 * self.pause_seconds:
             self._counts.clear()
         self._polled_at = now
         try:

@@ -123,6 +123,7 @@ class LocalWorker:
                 self._take_lock()
                 self._may_have_row = True
                 await threads.write_beat(takeover.register, self.id)
+                self._watch.note_beat()
                 self.registered.set()
                 await self._look()
             except (DatabaseError, InterfaceError) as error:
@@ -147,6 +148,7 @@ class LocalWorker:
             except Fenced:
                 self._fenced(worker_id)
                 return
+            self._watch.note_beat()
             if watched or self._reported:
                 # The last one is empty: what is old is not shown as if it were news.
                 self._reported = watched

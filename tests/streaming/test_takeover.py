@@ -214,6 +214,21 @@ async def test_a_failed_poll_starts_the_count_again(
     assert time.monotonic() - back >= 0.9
 
 
+async def test_storage_that_takes_no_writes_kills_nobody(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    """A full disk: beats can be read, and none of them moves, the watcher's own neither."""
+    set_streaming(LEASE_SECONDS=1.2)
+    other, _ = await silent_worker()
+    await make_worker()
+    with refusing_writes():
+        beyond = time.monotonic() + 2.0
+        await until(lambda: time.monotonic() > beyond)
+    back = time.monotonic()
+    await until(lambda: _dead(other))
+    assert time.monotonic() - back >= 0.9
+
+
 async def test_no_wall_clock_decides(make_worker: MakeWorker, set_streaming: SetStreaming) -> None:
     set_streaming(LEASE_SECONDS=0.9)
     other, _ = await silent_worker()
