@@ -248,9 +248,12 @@ def record_departure(run_ids: list[UUID]) -> None:
 
 async def record_departures(run_ids: list[UUID]) -> list[None]:
     """Record the departures of many readers in one transaction, bounded in time."""
+    writing = asyncio.ensure_future(threads.write(record_departure, run_ids))
+    # Where storage takes longer than we wait, what comes of it is nobody's any more.
+    writing.add_done_callback(lambda task: task.cancelled() or task.exception())
     try:
         async with asyncio.timeout(conf().lease_seconds):
-            await asyncio.shield(asyncio.ensure_future(threads.write(record_departure, run_ids)))
+            await asyncio.shield(writing)
     except Exception as error:  # the readers have gone, and their runs do not depend on it
         logger.warning("Departures were not recorded: %s", type(error).__name__)
     return [None] * len(run_ids)

@@ -1,6 +1,7 @@
 """One reader of one run."""
 
 import asyncio
+import gc
 from uuid import UUID, uuid4
 
 import pytest
@@ -10,11 +11,11 @@ from streaming.cursor import START, BadCursor, Cursor
 from streaming.events import Delta, Ended, Event, Started
 from streaming.models import Run
 from streaming.source import Reasoning, Text
-from streaming.subscription import NoSuchRun, depart, subscribe
+from streaming.subscription import NoSuchRun, depart, record_departures, subscribe
 from streaming.transcript import digest_of
 from streaming.workers import LocalWorker
 from tests.conftest import SetStreaming
-from tests.streaming.behind import refusing_writes
+from tests.streaming.behind import RUN, behind, refusing_writes
 from tests.streaming.production import Tap, begin, reading, settled
 from tests.waiting import until
 
@@ -284,3 +285,24 @@ async def test_a_planned_close_is_no_departure(
     assert run.outcome is None
     tap.finish()
     assert (await settled(run)).status == "completed"
+
+
+async def test_a_departure_that_fails_when_nobody_waits_for_it_any_more_is_quiet(
+    database_threads: None, set_streaming: SetStreaming
+) -> None:
+    set_streaming(LEASE_SECONDS=0.2)
+    complaints: list[str] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    with behind() as other:
+        other.begin()
+        other.execute(f"ALTER TABLE {RUN} RENAME TO away")
+        await record_departures([uuid4()])
+        other.commit()
+        try:
+            await threads.close_connections()  # waits for all that was begun
+        finally:
+            other.execute(f"ALTER TABLE away RENAME TO {RUN}")
+    await asyncio.sleep(0)
+    gc.collect()
+    assert not complaints
