@@ -56,7 +56,17 @@ def test_the_checks_of_a_deployment_find_nothing(tmp_path: Path, files: dict[str
     files.pop("DATABASE_URL_FILE")
     database = f"sqlite:///{tmp_path / 'db.sqlite3'}"
     done = python(
-        *("-W", "error", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
+        *(
+            "-W",
+            "error",
+            "-W",
+            "ignore:The EMAIL_",
+            "manage.py",
+            "check",
+            "--deploy",
+            "--fail-level",
+            "WARNING",
+        ),
         **files,
         DATABASE_URL=database,
     )

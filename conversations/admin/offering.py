@@ -92,9 +92,14 @@ class OfferedModelAdmin(RevisedAdmin):
         gone = obj is None or not self.on_offer(obj)
         return gone and super().has_delete_permission(request, obj)
 
-    def get_actions(self, request: HttpRequest) -> Any:
-        """Leave out the deletion of many: what is on offer would come back at once."""
-        found = super().get_actions(request)
+    def get_actions(self, request: HttpRequest, action_location: Any = None) -> Any:
+        """Leave out the deletion of many: what is on offer would come back at once.
+
+        Args:
+            action_location: given by Django from 6.1 on.
+        """
+        given = {} if action_location is None else {"action_location": action_location}
+        found = super().get_actions(request, **given)
         found.pop("delete_selected", None)
         return found
 
