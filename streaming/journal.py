@@ -139,11 +139,18 @@ class Journal:
                 self._committed = asyncio.Event()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
+            except Exception:
+                self._note_answer()  # it refused this, for what it holds or for who asks
+                raise
             else:
-                if self.failing_since is not None:
-                    self.failing_since = None
-                    logger.warning("Storage takes text again")
+                self._note_answer()
                 return
+
+    def _note_answer(self) -> None:
+        """Take note that storage answers."""
+        if self.failing_since is not None:
+            self.failing_since = None
+            logger.warning("Storage takes text again")
 
     def _publish(self, runs: "list[LiveRun]") -> None:
         for run in runs:

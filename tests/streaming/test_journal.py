@@ -218,6 +218,23 @@ async def test_nothing_is_lost_while_the_database_refuses_commits(
 
 
 @pytest.mark.usefixtures("impatient_database")
+async def test_a_worker_that_was_declared_dead_while_storage_was_away_is_ready_again(
+    worker: LocalWorker,
+) -> None:
+    """Else it would say that storage is away until it writes, which nobody asks it to."""
+    tap = Tap()
+    await begin(worker, tap)
+    first_id = worker.id
+    with refusing_fragments():
+        tap.say("never written")
+        await until(lambda: worker.journal.failing_since)
+        with behind() as other:
+            other.execute(f"UPDATE {WORKER} SET alive = %s WHERE id = %s", False, first_id)
+    await until(lambda: worker.id != first_id and worker.registered.is_set())
+    await until(lambda: worker.journal.failing_since is None)
+
+
+@pytest.mark.usefixtures("impatient_database")
 async def test_a_run_that_outlives_its_storage_fails_once_storage_is_back(
     worker: LocalWorker, set_streaming: SetStreaming
 ) -> None:
