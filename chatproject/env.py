@@ -86,6 +86,10 @@ def database() -> dict[str, Any]:
             "options": "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=10000"
             f" -c synchronous_commit={commit}",
             "tcp_user_timeout": 10_000,
+            # That is for what we send; these are for waiting for an answer that got lost.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 3,
         }
     return found
 

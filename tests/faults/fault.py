@@ -49,6 +49,8 @@ class Fault:
     """Replies of a scene; where each has a fault of its own, at most so many at a time."""
     crowd: int = 0
     """Readers of a scene beside two for each reply."""
+    patience_seconds: float = 0.0
+    """How much longer than others its replies may take to end."""
     sign: str = ""
     """What a worker's log says where it felt the fault; told below the table."""
     note: str = ""

@@ -33,5 +33,12 @@ FAULTS = [
     Fault(name="client RST", act="RST", replies=10),
     Fault(name="client half-close", act="half-close", replies=10),
     Fault(name="client stops reading", act="stop reading", script=much, replies=5),
-    Fault(name="storm of 500", strike=storm, script=long, replies=5, crowd=STORM - 10),
+    Fault(
+        name="storm of 500",
+        strike=storm,
+        script=long,
+        replies=5,
+        crowd=STORM - 10,
+        patience_seconds=30.0,
+    ),
 ]

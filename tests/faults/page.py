@@ -14,8 +14,8 @@ from tests.integration.socket_reader import SocketReader
 Transport = Literal["sse", "socket"]
 T = TypeVar("T")
 
-ATTEMPT_SECONDS = 6.0
-SILENT_SECONDS = 4.0
+ATTEMPT_SECONDS = 10.0
+SILENT_SECONDS = 5.0
 """Without any event, not even a ping, a page takes its connection for dead."""
 AGAIN = (502, 503, 504)
 """What a proxy or a draining worker answers: ask again."""

@@ -93,6 +93,7 @@ class Scene:
             lives = [asyncio.create_task(page.read_to_the_end()) for page in self.pages]
             await self._strike(late, lives)
             seconds = max(reply.lasts_seconds for reply in self.replies) + AFTERWARDS_SECONDS
+            seconds += self.fault.patience_seconds
             await self._end_of(lives, seconds)
             for reply in self.replies:
                 await self._judge(reply)
@@ -190,7 +191,7 @@ class Scene:
         message = await asker.insist(lambda: asker.message(seconds=ATTEMPT_SECONDS))
         end = (message["status"], message["reason"])
         possible = (*self.fault.ends, *([STOPPED] if reply.stops else []))
-        verdict.outcomes["/".join(end)] += 1
+        verdict.outcomes[f"{end[0]}/{end[1]}"] += 1
         if end not in possible:
             verdict.other.append(f"{reply.run_id} is {end}, possible are {possible}")
         whole = reply.whole
