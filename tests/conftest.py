@@ -31,11 +31,16 @@ def redis() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def quick_passwords() -> None:
-    """Hash passwords as cheaply as can be; what a hash is worth is Django's concern."""
+def quick_settings() -> None:
+    """Spare the tests what costs time and is not ours to test.
+
+    Passwords are hashed as cheaply as can be. Static files are found when they are asked for: each
+    test client makes the middleware anew, which reads all of them otherwise.
+    """
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture
