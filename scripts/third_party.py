@@ -24,6 +24,8 @@ SECTIONS = {
 }
 PIN = re.compile(r"^([A-Za-z0-9._-]+==[^\\]+?)\s*\\?$")
 PLATFORMS = ("linux", "darwin")
+# The oldest that is supported, whichever this is run with.
+PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
 
 # Packages whose metadata names no licence.
 KNOWN_LICENCES = {"httpx-aiohttp": "BSD-3-Clause"}
@@ -60,7 +62,9 @@ def pins(lock: Path) -> list[tuple[str, str]]:
         if match := PIN.match(line):
             requirement = Requirement(match[1])
             marker = requirement.marker
-            if not marker or any(marker.evaluate({"sys_platform": p}) for p in PLATFORMS):
+            if not marker or any(
+                marker.evaluate({**PYTHON, "sys_platform": platform}) for platform in PLATFORMS
+            ):
                 version = str(requirement.specifier).removeprefix("==")
                 found.append((requirement.name.lower(), version))
     return found
