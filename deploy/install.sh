@@ -18,9 +18,9 @@ HOME_DIRECTORY=/opt/holdfast
 CURRENT=$HOME_DIRECTORY/current
 DATA=/var/lib/holdfast
 ENVIRONMENT=/etc/holdfast/environment
-FIRST_PORT=8001
+FIRST_PORT=${FIRST_PORT:-8001}
 KEPT_RELEASES=3
-READY_SECONDS=60
+READY_SECONDS=${READY_SECONDS:-60}
 
 WORKERS=${WORKERS:-2}
 HOST=${HOST:-}
@@ -119,7 +119,7 @@ write_environment() {
 SECRET_KEY=$key
 # 127.0.0.1 is for install.sh, which asks each worker whether it is ready.
 ALLOWED_HOSTS=$host,127.0.0.1
-DATABASE_URL=${DATABASE_URL:-postgres://holdfast@%2Fvar%2Frun%2Fpostgresql/holdfast}
+DATABASE_URL=${DATABASE_URL:-postgres:////var/run/postgresql/holdfast}
 MEDIA_ROOT=$DATA/media
 STREAMING_RUN_DIRECTORY=$DATA/workers
 STREAMING_TRUSTED_PROXIES=1
@@ -150,10 +150,10 @@ as_postgres() { (cd / && runuser -u postgres -- "$@"); }
 
 make_database() {
     case $(setting DATABASE_URL) in
-        *%2Fvar%2Frun%2Fpostgresql/holdfast) ;;
+        postgres:////var/run/postgresql/holdfast) ;;
         *) return 0 ;;
     esac
-    as_postgres psql -qtAc "SELECT 1" >/dev/null 2>&1 || service postgresql start >/dev/null
+    as_postgres psql -qtAc "SELECT 1" >/dev/null 2>&1 || service postgresql start >/dev/null 9>&-
     local tries=0
     until as_postgres psql -qtAc "SELECT 1" >/dev/null 2>&1; do
         tries=$((tries + 1))
@@ -173,7 +173,8 @@ make_database() {
 migrate() {
     say "Checks and migrations"
     # Workers of the release before go on meanwhile: migrations only add (docs/deploy.md).
-    HOLDFAST_RELEASE=$RELEASE holdfast check --deploy --fail-level ERROR >/dev/null
+    local told
+    told=$(HOLDFAST_RELEASE=$RELEASE holdfast check --deploy --fail-level ERROR 2>&1) || fail "$told"
     HOLDFAST_RELEASE=$RELEASE holdfast migrate --noinput --verbosity 0
 }
 

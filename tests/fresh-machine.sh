@@ -258,15 +258,15 @@ call http://127.0.0.1/api/session >/dev/null
 token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
 conversation=$(call http://127.0.0.1/api/conversations -d '{}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
 token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
-call -N -H "Accept: text/plain" "http://127.0.0.1/api/conversations/$conversation/messages" -d '{"content": "Hello"}' | head -c 200
-echo
+call -N -H "Accept: text/plain" "http://127.0.0.1/api/conversations/$conversation/messages" -d '{"content": "Hello"}' | wc --chars
 call "http://127.0.0.1/api/conversations/$conversation/messages" | python3 -c '
 import json, sys
 reply = json.load(sys.stdin)["messages"][-1]
 assert (reply["role"], reply["status"]) == ("assistant", "completed"), reply'
 page=$(call http://127.0.0.1/ -H "Accept: text/html")
-script=$(grep -oE '/static/conversations/js/[a-z/]+\.[0-9a-f]{12}\.js' <<<"$page" | head -n 1)
-call -o /dev/null -D - "http://127.0.0.1$script" | grep -qi 'cache-control:.*immutable'
+[[ $page =~ /static/conversations/js/[a-z]+\.[0-9a-f]{12}\.js ]]
+headers=$(call -o /dev/null -D - "http://127.0.0.1${BASH_REMATCH[0]}")
+grep -qi 'cache-control:.*immutable' <<<"$headers"
 TALK
 }
 
@@ -325,6 +325,73 @@ walk_install() {
     install_release
     touch "$ROOT/tmp/go-on"
     wait $site || fail "the site"
+    walk_rolling
+}
+
+# What the script asks of systemd, for a machine that has none: workers run as their unit says.
+stand_in_for_systemd() {
+    mkdir -p "$ROOT/run/systemd/system"
+    cat >"$ROOT/usr/local/bin/systemctl" <<'SYSTEMCTL'
+#!/bin/bash
+state=/tmp/units
+mkdir -p $state
+[ "$1" != -q ] || shift
+verb=$1
+[ "${2:-}" != --now ] || shift
+unit=${2:-}
+stop() {
+    [ -e "$state/$unit.pid" ] || return 0
+    kill -TERM "$(cat "$state/$unit.pid")" 2>/dev/null
+    while kill -0 "$(cat "$state/$unit.pid")" 2>/dev/null; do sleep 0.1; done
+    rm "$state/$unit.pid"
+}
+start() {
+    command=$(sed -n -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' -e 's/^ExecStart=//p' /etc/systemd/system/holdfast@.service)
+    export UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30
+    setsid sh -c "set -a; . /etc/holdfast/environment; set +a; cd /opt/holdfast/current
+        exec setpriv --reuid=holdfast --regid=holdfast --init-groups ${command//%i/${unit#*@}}" \
+        >>"$state/$unit.log" 2>&1 </dev/null 9>&- &
+    echo $! >"$state/$unit.pid"
+}
+echo "$verb $unit" >>$state/asked
+case $verb in
+    restart) stop; start ;;
+    enable) touch "$state/$unit.enabled" ;;
+    is-enabled) [ -e "$state/$unit.enabled" ] ;;
+    disable) rm "$state/$unit.enabled"; stop ;;
+esac
+SYSTEMCTL
+    chmod 755 "$ROOT/usr/local/bin/systemctl"
+}
+
+rolled() {
+    inside env FIRST_PORT=$PORT READY_SECONDS=30 "$HOME/install/deploy/install.sh" --without nginx "$@"
+}
+
+walk_rolling() {
+    say "Its calls of systemctl: two workers, then one less, then a release that does not start"
+    local next=$((PORT + 1)) release
+    stand_in_for_systemd
+    rolled || fail "the workers"
+    answers || fail "the first worker"
+    PORT=$next answers || fail "the second worker"
+    rolled --workers 1 || fail "one worker"
+    ! PORT=$next answers || fail "the second worker still runs"
+    release=$(readlink "$ROOT/opt/holdfast/current")
+    echo 'raise SystemExit("broken")' >>"$ROOT$HOME/install/chatproject/asgi.py"
+    ! rolled --workers 1 || fail "a release that does not start was installed"
+    [ "$release" = "$(readlink "$ROOT/opt/holdfast/current")" ] || fail "not led back to the release before"
+    wait_for_answer || fail "the worker of the release before"
+    inside systemctl disable "holdfast@$PORT"
+    rm -r "$ROOT/run/systemd" "$ROOT/usr/local/bin/systemctl"
+}
+
+wait_for_answer() {
+    local deadline=$((SECONDS + 60))
+    until answers; do
+        [ $SECONDS -lt $deadline ] || return 1
+        sleep 0.2
+    done
 }
 
 say "A fresh Debian ($SUITE) in $ROOT"
