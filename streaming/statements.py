@@ -142,6 +142,21 @@ def join_pieces(pieces: Iterable[Piece]) -> list[StoredPart]:
     return [StoredPart(kind, "".join(found)) for kind, found, _ in texts]
 
 
+# Through the key of the fragments, from each place on. Left to itself PostgreSQL reads all of
+# the table; OFFSET keeps it from that.
+_BEHIND = {
+    "postgresql": f"""
+        LEFT JOIN LATERAL (
+            SELECT part, kind, "end", text FROM {_FRAGMENT}
+            WHERE run_id = v.id AND (part, "end") > (v.part, v.position) OFFSET 0
+        ) f ON true
+    """,
+    "sqlite": f"""
+        LEFT JOIN {_FRAGMENT} f ON f.run_id = v.id AND (f.part, f."end") > (v.part, v.position)
+    """,
+}
+
+
 class Followed(NamedTuple):
     """What a poll found of one run."""
 
@@ -168,8 +183,7 @@ def follow(positions: dict[UUID, Cursor]) -> dict[UUID, Followed]:
         SELECT v.id, r.worker_id, w.id, f.part, f.kind, f."end", f.text
         FROM v LEFT JOIN {_RUN} r ON r.id = v.id
         LEFT JOIN {_WORKER} w ON w.id = r.worker_id AND w.alive AND NOT r.released
-        LEFT JOIN {_FRAGMENT} f ON f.run_id = v.id AND f.part >= v.part
-            AND (f.part > v.part OR f."end" > v.position)
+        {_BEHIND[connection.vendor]}
         ORDER BY v.id, f.part, f."end"
     """
     values = [value for run_id, at in positions.items() for value in (_key(run_id), *at)]

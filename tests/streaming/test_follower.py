@@ -20,7 +20,7 @@ from streaming.models import Run
 from streaming.outcome import completed
 from streaming.settlement import End, settle_transaction
 from streaming.source import Reasoning, Text
-from streaming.statements import follow
+from streaming.statements import follow, insert
 from streaming.subscription import subscribe
 from streaming.transcript import Piece
 from tests.conftest import MakeWorker, SetStreaming
@@ -227,6 +227,34 @@ async def test_one_statement_asks_for_all_followed_runs(worker: object) -> None:
         assert not found[gone].live
 
     await threads.read(ask)
+
+
+async def test_a_look_reads_what_is_new_and_not_all_that_is_there(worker: object) -> None:
+    """The whole key is the condition on the index; else each look reads all text of all runs."""
+
+    def plan() -> str:
+        worker_id = uuid4()
+        takeover.register(worker_id)
+        runs = [new_run(worker_id).run_id for _ in range(20)]
+        insert((run, Piece(1, "text", n, "x")) for n in range(100) for run in runs)
+        asked: list[tuple[str, Any]] = []
+
+        def note(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+            asked.append((sql, params))
+            return execute(sql, params, *rest)
+
+        with connection.execute_wrapper(note):
+            follow({run: Cursor(1, 99) for run in runs})
+        [(sql, params)] = asked
+        explain = "EXPLAIN QUERY PLAN" if connection.vendor == "sqlite" else "EXPLAIN"
+        with connection.cursor() as cursor:
+            cursor.execute(f"{explain} {sql}", params)
+            return "\n".join(str(row) for row in cursor.fetchall())
+
+    found = await threads.read(plan)
+    whole_key = "(part,end)>(?,?)" if connection.vendor == "sqlite" else 'ROW(part, "end") > ROW('
+    assert whole_key in found, found
+    assert "Seq Scan on holdfast_streaming_fragment" not in found
 
 
 async def test_a_page_load_in_mid_settlement_shows_the_settled_reply(worker: object) -> None:
