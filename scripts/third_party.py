@@ -25,7 +25,7 @@ SECTIONS = {
 PIN = re.compile(r"^([A-Za-z0-9._-]+==[^\\]+?)\s*\\?$")
 PLATFORMS = ("linux", "darwin")
 # The oldest that is supported, whichever this is run with.
-PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0"}
+PYTHON = {"python_version": "3.11", "python_full_version": "3.11.7"}
 
 # Packages whose metadata names no licence.
 KNOWN_LICENCES = {"httpx-aiohttp": "BSD-3-Clause"}
