@@ -97,11 +97,12 @@ class FakeUpstream:
         self._tasks.add(task)
         self.connections += 1
         try:
-            while seen := await self._read(reader):
+            early = b""
+            while seen := await self._read(reader, early):
                 self.seen.append(seen)
                 async with self._arrived:
                     self._arrived.notify_all()
-                await self._answer_unless_gone(seen, reader, writer)
+                early = await self._answer_unless_gone(seen, reader, writer)
         except (_HungUp, ConnectionError, asyncio.IncompleteReadError):
             pass
         except asyncio.CancelledError:
@@ -110,9 +111,9 @@ class FakeUpstream:
             writer.close()
             self._tasks.discard(task)
 
-    async def _read(self, reader: asyncio.StreamReader) -> Seen | None:
+    async def _read(self, reader: asyncio.StreamReader, early: bytes) -> Seen | None:
         try:
-            head = await reader.readuntil(b"\r\n\r\n")
+            head = early + await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:
             return None
         first, *lines = head.decode("latin-1").split("\r\n")[:-2]
@@ -125,8 +126,12 @@ class FakeUpstream:
 
     async def _answer_unless_gone(
         self, seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        """Answer, but notice a client that hangs up: it sends nothing before the answer's end."""
+    ) -> bytes:
+        """Answer, but notice a client that hangs up: it sends nothing before the answer's end.
+
+        Returns:
+            What it sent right behind that end, before we could look away: the next request's first.
+        """
         answer = asyncio.ensure_future(_Answer(seen, writer).write())
         gone = asyncio.ensure_future(reader.read(1))
         try:
@@ -141,8 +146,11 @@ class FakeUpstream:
                 with contextlib.suppress(asyncio.CancelledError, Exception):
                     await task
             seen.gone.set()
-        if gone.done() and not gone.cancelled():
-            raise _HungUp
+        if not gone.done() or gone.cancelled():
+            return b""
+        if early := gone.result():
+            return early
+        raise _HungUp
 
 
 class _Answer:
