@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from conversations.models import Conversation
 from streaming import threads
-from streaming.models import Worker
+from streaming.models import Run, Worker
 from streaming.reports import ask_for_reports, read_reports
 from streaming.subscription import subscribe
 from streaming.workers import LocalWorker
@@ -36,7 +36,10 @@ def test_readers_of_a_run_are_summed_over_the_workers(
     assert "waiting for the first text" in page
     assert "3 s ago" in page
     assert "1.2.3" in page
+    assert "taken over" not in page
+    Run.objects.update(tries=2)
     Worker.objects.filter(host="beta").update(alive=False)
+    assert "waiting for the first text, taken over 2 times" in boss.get(LIVE).content.decode()
     assert '<td class="number">2</td> <td>alpha:77</td>' in " ".join(
         boss.get(LIVE).content.decode().split()
     )
