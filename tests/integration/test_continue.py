@@ -2,17 +2,23 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
-from tests.integration.client import Client, Reader, metrics
+from tests.integration.client import Client, metrics
 from tests.integration.databases import RUNS, PostgreSQL, rows
 from tests.integration.fleet import Servers
-from tests.integration.law import breaches_of_reading, breaches_of_rest, breaches_of_text
+from tests.integration.law import (
+    Reading,
+    breaches_of_reading,
+    breaches_of_rest,
+    breaches_of_text,
+)
 from tests.integration.scripts import said_by, script, talk
 from tests.integration.servers import Server, eventually
+from tests.integration.socket_reader import SocketReader
 from tests.upstream import FakeUpstream
 
 ENV = {"STREAMING_ON_WORKER_LOSS": "continue", "STREAMING_HEARTBEAT_SECONDS": "0.2"}
@@ -41,7 +47,7 @@ def talking(pieces: int = 250, pause_ms: float = 8) -> list[dict[str, Any]]:
     return talk(random.Random(pieces), pieces, pause_ms)
 
 
-async def whole(client: Client, conversation: str, said: str, readers: list[Reader]) -> None:
+async def whole(client: Client, conversation: str, said: str, readers: Sequence[Reading]) -> None:
     """Check that a reply is complete, that nothing is doubled, and what its readers saw of it."""
     message = await client.settled(conversation, readers[0].ledger.run_id, 5)
     assert (message["status"], message["reason"]) == ("completed", "stop")
@@ -195,6 +201,7 @@ async def test_a_worker_that_comes_back_from_a_pause_stops_spending_and_writes_n
     local = await client.send(conversation, WORDS)
     await local.until_received(50)
     follower = await there.follow(local.ledger.run_id)
+    sockets = [await SocketReader.follow(one, local.ledger.run_id) for one in (client, there)]
     first.pause()
     await asyncio.wait_for(upstream.wait_for_requests(2), 20)
     first.resume()
@@ -204,8 +211,10 @@ async def test_a_worker_that_comes_back_from_a_pause_stops_spending_and_writes_n
     await local.until_ended()  # its reader follows the run to where it is now
     await follower.until_ended()
     said = "".join(f"{word} " for word in WORDS.split())
-    await whole(there, conversation, said, [local, follower])
-    assert local.ledger.text == follower.ledger.text == said
+    for reader in (local, follower, *sockets):
+        await eventually(lambda: reader.ended, 5, "a reader was told of no end")  # noqa: B023
+        assert reader.ledger.text == said
+    await whole(there, conversation, said, [local, follower, *sockets])
     assert len(upstream.seen) == 2
     await there.discard()
     assert not breaches_of_rest(database)
