@@ -21,7 +21,7 @@ AGAIN = (502, 503, 504)
 """What a proxy or a draining worker answers: ask again."""
 _RELOADED = 0.3
 """How often a person reloads the page, in place of a connection that comes back by itself."""
-_LOOK_SECONDS = 0.02
+LOOK_SECONDS = 0.02
 
 
 class Page:
@@ -39,6 +39,8 @@ class Page:
         """What it read over each connection; each begins where the one before it came to."""
         self.news: list[float] = [time.monotonic()]
         """When it began, and whenever it had something new."""
+        self.every_seconds = LOOK_SECONDS
+        """Time between two looks at what has come; a crowd looks less often."""
         self.act: tuple[str, int] | None = None
         """How it leaves, and after how many characters, before it comes back."""
         self.acted_at: float | None = None
@@ -147,7 +149,7 @@ class Page:
     async def _until_over(self, segment: Reading) -> None:
         events, heard = 0, time.monotonic()
         while not segment.closed.is_set() and not segment.left and not segment.ended:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self.every_seconds)
             if self.act is not None and self.received >= self.act[1]:
                 await self._leave(segment, self.act[0])
             now = time.monotonic()

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tests.faults.fault import STOPPED, Fault
-from tests.faults.page import ATTEMPT_SECONDS, Page, Transport
+from tests.faults.page import ATTEMPT_SECONDS, LOOK_SECONDS, Page, Transport
 from tests.faults.verdict import Verdict
 from tests.faults.world import LEASE_SECONDS, World
 from tests.integration.client import Client, encode, new_id
@@ -21,7 +21,8 @@ from tests.integration.servers import eventually
 REPLY_CHARACTERS = 400_000
 AFTERWARDS_SECONDS = LEASE_SECONDS + 10.0
 """A reply has its end so long after the fault was over, or after its source would have ended."""
-_LOOK_SECONDS = 0.02
+_CROWDS_LOOK_SECONDS = 0.25
+"""Thousands of looks in a second would take the core that the upstream needs, which is here."""
 _COMPARE_SECONDS = 0.4
 _LATE_SECONDS = 0.2
 
@@ -64,6 +65,7 @@ class Scene:
         self.verdict = Verdict(injected=1 if fault.strike else replies)
         self.replies: list[Reply] = []
         self._number = replies
+        self._every_seconds = _CROWDS_LOOK_SECONDS if fault.crowd else LOOK_SECONDS
         self._injected = self._over = 0.0
         self._marks = [worker.mark() for worker in world.workers]
 
@@ -130,6 +132,7 @@ class Scene:
         if self.fault.act:
             client.server = self.rng.choice([self.world.front, *self.world.workers])
             page.act = (self.fault.act, self.rng.randint(1, max(1, len(reply.whole) // 2)))
+        page.every_seconds = self._every_seconds
         reply.pages.append(page)
         return page
 
@@ -187,6 +190,7 @@ class Scene:
     async def _judge(self, reply: Reply) -> None:
         """Hold what was seen against what is stored, and that against what was said."""
         verdict = self.verdict
+        shown_now = [page.shown for page in reply.pages]
         asker = Page(reply.client, reply.conversation, reply.run_id, "sse", 0)
         message = await asker.insist(lambda: asker.message(seconds=ATTEMPT_SECONDS))
         end = (message["status"], message["reason"])
@@ -198,6 +202,11 @@ class Scene:
         if end == ("completed", "length"):
             whole = whole[:REPLY_CHARACTERS]
         verdict.hold(message["content"], whole, whole=message["status"] == "completed")
+        if message["status"] == "running":  # its readers go on while we look
+            verdict.endless += 1
+            for shown in shown_now:
+                verdict.hold(shown, message["content"], whole=False)
+            return
         for page in reply.pages:
             verdict.hold(page.shown, message["content"], whole=page.ended is not None)
             for shown, found in page.loads:
@@ -209,7 +218,7 @@ class Scene:
         """Note when readers get something, and compare now and then."""
         compared = time.monotonic()
         while True:
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(self._every_seconds)
             for page in self.pages:
                 page.look()
             if time.monotonic() - compared > _COMPARE_SECONDS:
