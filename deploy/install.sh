@@ -292,5 +292,5 @@ restart_workers "$previous"
 write_site
 remove_old_releases
 version=$(cd "$RELEASE" && .venv/bin/python -c 'import chatproject; print(chatproject.__version__)')
-say "Holdfast $version is installed, with $WORKERS workers"
+say "Holdfast $version is installed; workers: $WORKERS"
 [ -n "$previous" ] || say "Make yourself an admin: holdfast createsuperuser"
