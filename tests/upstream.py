@@ -141,10 +141,9 @@ class FakeUpstream:
             await answer
             seen.completed = True
         finally:
-            for task in (answer, gone):
-                task.cancel()
-                with contextlib.suppress(asyncio.CancelledError, Exception):
-                    await task
+            answer.cancel()
+            gone.cancel()
+            await asyncio.gather(answer, gone, return_exceptions=True)
             seen.gone.set()
         if not gone.done() or gone.cancelled():
             return b""
