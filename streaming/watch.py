@@ -13,6 +13,9 @@ from streaming.takeover import Seen
 logger = logging.getLogger(__name__)
 
 POLLS_PER_LEASE = 6
+_BEATS_PER_LEASE = 12
+_MISSED = 3
+"""After so many polls or beats of our own that did not come, the count starts again."""
 
 
 class Watch:
@@ -33,6 +36,11 @@ class Watch:
     def pause_seconds(self) -> float:
         """Time between two polls."""
         return min(conf().lease_seconds / POLLS_PER_LEASE, 1.0)
+
+    @property
+    def beat_seconds(self) -> float:
+        """Time between two beats of our own."""
+        return conf().lease_seconds / _BEATS_PER_LEASE
 
     @property
     def sees_others(self) -> bool:
@@ -61,7 +69,7 @@ class Watch:
             DatabaseError, InterfaceError: the poll failed.
         """
         now = time.monotonic()
-        if now - min(self._polled_at, self._beaten_at) > 3 * self.pause_seconds:
+        if self._was_away(now):
             self._counts.clear()
         self._polled_at = now
         try:
@@ -73,6 +81,14 @@ class Watch:
         for seen, count in self._counts.items():
             if self._is_dead(seen, count):
                 await self._declare_dead(seen)
+
+    def _was_away(self, now: float) -> bool:
+        # Beats are further apart than polls where the lease is long.
+        between_beats = max(self.pause_seconds, self.beat_seconds)
+        return (
+            now - self._polled_at > _MISSED * self.pause_seconds
+            or now - self._beaten_at > _MISSED * between_beats
+        )
 
     def _is_dead(self, seen: Seen, count: int) -> bool:
         match lockfile.look(conf().run_directory, seen.worker_id):

@@ -32,7 +32,6 @@ from streaming.watch import Watch
 logger = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.25
-_BEATS_PER_LEASE = 12
 _RECONCILE_SECONDS = 3.0
 _STOP_POLL_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
@@ -86,10 +85,9 @@ class LocalWorker:
     def begin(self) -> None:
         """Start the worker's tasks; registration goes on in the background."""
         clocks = self._clocks
-        lease = conf().lease_seconds
         self._tasks = [
             spawn(self._register(), name="register"),
-            repeat(self._beat, every_seconds=lease / _BEATS_PER_LEASE, name="beat"),
+            repeat(self._beat, every_seconds=self._watch.beat_seconds, name="beat"),
             repeat(self._look, every_seconds=self._watch.pause_seconds, name="watch"),
             repeat(clocks.tick, every_seconds=_TICK_SECONDS, name="clocks"),
             repeat(clocks.reconcile, every_seconds=_RECONCILE_SECONDS, name="reconcile"),

@@ -18,6 +18,7 @@ from streaming.models import Run, Worker
 from streaming.runner import NewRun
 from streaming.statements import Fenced
 from streaming.takeover import Seen
+from streaming.watch import Watch
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.streaming.behind import MESSAGE, WORKER, behind, refusing, refusing_writes
@@ -190,6 +191,20 @@ async def test_a_pause_of_the_watcher_starts_the_count_again(
     resumed = time.monotonic()
     await until(lambda: _dead(other))
     assert time.monotonic() - resumed >= 1.1
+
+
+@pytest.mark.parametrize(("beaten", "alive"), [(5, False), (20, True)])
+async def test_with_a_long_lease_beats_are_missed_by_their_own_pace(
+    database_threads: None, set_streaming: SetStreaming, beaten: float, alive: bool
+) -> None:
+    """Of 60 seconds: a poll comes each second, and a beat of our own every five."""
+    set_streaming(LEASE_SECONDS=60)
+    other, _ = await silent_worker()
+    watch = Watch()
+    for _ in range(62):
+        watch._beaten_at = time.monotonic() - beaten
+        await watch.look(uuid4())
+    assert await is_alive(other) == alive
 
 
 async def _dead(worker_id: UUID) -> bool:
