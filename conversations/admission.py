@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import rates, spending
+from conversations import spending
 from conversations.exceptions import (
     Draining,
     InvalidField,
@@ -31,8 +31,8 @@ class Starter(NamedTuple):
     worker_id: UUID
     worker_runs: int
     draining: bool
-    address: str = ""
-    """From where; empty where nobody knows."""
+    address_wait: int = 0
+    """For how many seconds the address has to wait that it is asked from."""
 
 
 def check_length(start: Start) -> None:
@@ -75,8 +75,12 @@ def check(starter: Starter, person: Person, live: int) -> None:
         raise TokenBudget(retry_after_seconds=spending.seconds_to_midnight())
     if limits.starts_per_minute:
         _check_rate(person, limits.starts_per_minute)
-    if limits.starts_per_minute_per_address and starter.address:
-        _check_address(starter.address, limits.starts_per_minute_per_address)
+    if starter.address_wait:
+        _note("starts_per_minute_per_address")
+        raise TooManyRequests(
+            _("Too many requests come from your network; try again in a moment."),
+            retry_after_seconds=starter.address_wait,
+        )
 
 
 def _check_rate(person: Person, most: int) -> None:
@@ -87,16 +91,6 @@ def _check_rate(person: Person, most: int) -> None:
         raise TooManyRequests(retry_after_seconds=max(1, round(recent[0] + _MINUTE - now)))
     person.starts = [*recent, now]
     person.save(update_fields=["starts"])
-
-
-def _check_address(address: str, most: int) -> None:
-    wait = rates.wait_for("starts", address, most_per_minute=most)
-    if wait:
-        _note("starts_per_minute_per_address")
-        raise TooManyRequests(
-            _("Too many requests come from your network; try again in a moment."),
-            retry_after_seconds=wait,
-        )
 
 
 def _note(limit: str) -> None:

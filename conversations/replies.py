@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
-from conversations import ending, sources, starting
+from conversations import ending, rates, sources, starting
 from conversations.admission import Starter
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
 from conversations.requests import Start
@@ -15,6 +15,7 @@ from conversations.shapes import events_path
 from conversations.starting import Begun
 from conversations.turns import turn
 from streaming import runner, runs, threads, tracing, workers
+from streaming.conf import conf
 from streaming.source import Source
 
 
@@ -56,7 +57,8 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
     except runs.NotReady:
         raise StorageUnavailable from None
     async with turn(user_id):
-        starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, address)
+        wait = await _address_wait(address)
+        starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, wait)
         try:
             begun = await threads.write(starting.begin, starter, request)
         except (DatabaseError, InterfaceError) as error:
@@ -64,7 +66,20 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
         # A worker that was fenced meanwhile has another id, and the run is another worker's.
         if begun.new is not None and worker.id == starter.worker_id:
             runner.start(worker, begun.new, _source(begun), trace=trace)
+    if begun.new is not None:
+        await _count_start(address)
     return begun
+
+
+async def _address_wait(address: str) -> int:
+    most = conf().starts_per_minute_per_address
+    return await rates.wait_for("starts", address, most_per_minute=most) if most and address else 0
+
+
+async def _count_start(address: str) -> None:
+    most = conf().starts_per_minute_per_address
+    if most and address:
+        await rates.count("starts", address, most_per_minute=most)
 
 
 def _source(begun: Begun) -> Source:

@@ -83,8 +83,23 @@ def _tell(worker: LocalWorker, name: str, messages: list[dict[str, Any]]) -> Non
 
 
 def _take(about: Any) -> None:
-    name, messages = about
-    _outbox.put(name, messages)
+    """Take what another worker says, and nothing else that may stand on the line.
+
+    Whoever may connect to the database, or to Redis, can write there; sockets do what a message of
+    their layer says.
+    """
+    match about:
+        case [str(name), list(messages)] if name.startswith(group("")):
+            _outbox.put(name, [message for message in messages if _is_ours(message)])
+
+
+def _is_ours(message: Any) -> bool:
+    match message:
+        case {"type": "session.check"}:
+            return len(message) == 1
+        case {"type": "sync.event", "event": {"type": str()}}:
+            return len(message) == 2
+    return False
 
 
 def _raise_revision(user_id: Any) -> int | None:
