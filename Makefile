@@ -115,8 +115,8 @@ pytest-law: TESTS = tests/integration/test_prefix_law.py
 pytest-inside: TESTS = --ignore=tests/integration --ignore=tests/browser
 pytest-inside-postgresql: TESTS = $(ON_POSTGRESQL) tests/streaming tests/conversations \
   --ignore=tests/conversations/providers
-pytest-browser-1: TESTS = $(wildcard tests/browser/test_[a-k]*.py)
-pytest-browser-2: TESTS = $(wildcard tests/browser/test_[l-z]*.py)
+pytest-browser-1: TESTS = $(wildcard tests/browser/test_[a-k]*.py tests/browser/test_l[o-z]*.py)
+pytest-browser-2: TESTS = $(wildcard tests/browser/test_li*.py tests/browser/test_[m-z]*.py)
 pytest-vanish: TESTS = tests/integration/test_vanish.py
 pytest-vanish-postgresql: TESTS = $(ON_POSTGRESQL) tests/integration/test_vanish.py
 

@@ -70,6 +70,7 @@ class Watch:
 async def test_no_text_of_a_model_does_anything_but_be_read(visitor: Visitor) -> None:
     assert len({text for _, text in VECTORS}) == len(VECTORS) >= 100
     watch = Watch(visitor.page, visitor.server.url)
+    visitor.may_reread = True
     for number, size in enumerate(PIECES):
         text = batch(number)
         await visitor.play(*({"text": text[at : at + size]} for at in range(0, len(text), size)))

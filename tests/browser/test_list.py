@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, Route
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.visitor import Visitor
 from tests.integration.servers import Server
@@ -82,7 +82,7 @@ async def test_a_deletion_is_taken_back_in_mid_reply(visitor: Visitor) -> None:
     await lists(visitor)
     await visitor.page.get_by_role("button", name="Undo").click()
     await visitor.page.wait_for_url(f"**/c/{opened}")
-    await lists(visitor, name)
+    await expect(rows(visitor)).to_have_count(1)
     await visitor.sees("here")
     visitor.open_gate()
     await visitor.sees("here and there")

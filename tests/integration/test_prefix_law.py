@@ -16,7 +16,7 @@ from tests.integration.prove import KINDS, again, tally
 from tests.integration.scripts import script
 
 SCRIPTS = 20
-HAPPENED = ("ended", "FIN", "RST", "half-close", "stop reading", "cut", "kills", "SIGTERMs")
+HAPPENED = ("ended", "FIN", "RST", "half-close", "stop reading", "kills", "SIGTERMs")
 
 
 @pytest.fixture(scope="module", params=KINDS)
