@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 _HEARD_SECONDS = 2 * interest.SECONDS + 1
 _REST_SECONDS = 0.01  # on an idle worker each token is a commit; nobody looks more often
 _FLUSH_SECONDS = 0.5
+_FAILED_PAUSE_SECONDS = 0.5
 
 Take = Callable[[Any], None]
 _takers: dict[str, Take] = {}
@@ -153,7 +154,12 @@ class Waking:
 
     async def _say_forever(self, link: Link) -> None:
         while True:
-            await link.say(await self._outgoing.next(self._worker_id))
+            messages = await self._outgoing.next(self._worker_id)
+            try:
+                await link.say(messages)
+            except Exception:  # what is said next must not be lost with it
+                logger.exception("Saying something to other workers failed; it goes on")
+                await asyncio.sleep(_FAILED_PAUSE_SECONDS)
             await asyncio.sleep(_REST_SECONDS)
 
     async def _say_what_is_followed(self) -> None:
@@ -189,11 +195,24 @@ class Waking:
             case Stop():
                 self._on_stop()
             case Notice(sender, topic, about):
-                take = _takers.get(topic)
-                if take is not None and sender != self._worker_id:
-                    take(about)
+                if sender != self._worker_id:
+                    _take_notice(topic, about)
             case Probe():
                 pass
+
+
+def _take_notice(topic: str, about: Any) -> None:
+    take = _takers.get(topic)
+    if take is None:
+        return
+    try:
+        take(about)
+    except Exception as error:  # the line carries more than this: it must stay up
+        logger.warning(
+            "A notice about %s was not understood (%s): another version may speak",
+            topic,
+            type(error).__name__,
+        )
 
 
 def _owner_of(run_id: UUID) -> UUID | None:

@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from pytest_django import Settings
 
 from streaming import metrics, runner, threads
+from streaming.follower import Follower
 from streaming.models import Run
 from streaming.subscription import Subscription, subscribe
 from streaming.waking import interest, messages
@@ -19,7 +20,7 @@ from streaming.waking.interest import Interest
 from streaming.waking.lines import Kind
 from streaming.waking.link import Link
 from streaming.waking.messages import EVERYBODY, Follow, Garbled, News, Notice, Probe, Stop
-from streaming.waking.waking import take_notices
+from streaming.waking.waking import Waking, take_notices
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.redis_server import RedisServer
@@ -217,6 +218,19 @@ async def test_what_a_project_tells_reaches_the_other_workers_and_not_itself(
     await until(lambda: heard == [{"a": 1}, "last"], seconds=SOON)
 
 
+async def test_a_notice_that_nobody_understands_leaves_the_line_up(
+    pair: tuple[LocalWorker, LocalWorker],
+) -> None:
+    heard: list[Any] = []
+    take_notices("test", lambda about: heard.append(about["known"]))
+    one, other = pair
+    session = other.waking._link and other.waking._link._session
+    one.waking.notice("test", "as another version says it")
+    one.waking.notice("test", {"known": 1})
+    await until(lambda: heard == [1], seconds=SOON)
+    assert other.waking._link is not None and other.waking._link._session is session
+
+
 @pytest.mark.redis
 async def test_a_reply_goes_on_while_redis_is_restarted_flushed_and_away(
     redis: RedisServer, settings: Settings, set_streaming: SetStreaming, make_worker: MakeWorker
@@ -284,6 +298,31 @@ async def test_a_line_that_delivers_nothing_is_never_taken_for_proven() -> None:
     await asyncio.gather(task, return_exceptions=True)
     assert not link.proven and changes == []
     assert {address for address, _ in line.said} == {"me"}
+
+
+class Failing(Swallowing):
+    """A line that fails once as no line should."""
+
+    async def say(self, messages: Sequence[tuple[str, str]]) -> None:
+        if not self.begun:
+            self.begun += 1
+            raise RuntimeError("planted for the test")
+        await super().say(messages)
+
+
+async def test_a_worker_that_could_not_say_something_says_the_next() -> None:
+    line = Failing()
+    waking = Waking(
+        uuid4(), line, holds=lambda run: False, follows=Follower(), on_stop=lambda: None
+    )
+    assert waking._link is not None
+    task = asyncio.create_task(waking._say_forever(waking._link))
+    waking.notice("test", 1)
+    await until(lambda: line.begun)
+    waking.notice("test", 2)
+    await until(lambda: line.said, seconds=SOON)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_is_too_long_for_the_line_is_not_sent() -> None:
