@@ -26,13 +26,15 @@ class RedisLine:
     largest_bytes = 1_000_000
 
     def __init__(self, url: str) -> None:
+        # Connections over a socket of this host do not take the option.
+        kept = {} if url.lower().startswith("unix:") else {"socket_keepalive": True}
         self._pool: Any = BlockingConnectionPool.from_url(
             url,
             max_connections=_CONNECTIONS,
             timeout=_SECONDS,
             socket_timeout=_SECONDS,
             socket_connect_timeout=_SECONDS,
-            socket_keepalive=True,
+            **kept,
             decode_responses=True,
             # Whoever waits here has a poll to fall back on, and comes again by itself.
             retry=Retry(NoBackoff(), 0),

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -17,9 +18,10 @@ from streaming.models import Run
 from streaming.subscription import Subscription, subscribe
 from streaming.waking import interest, messages
 from streaming.waking.interest import Interest
-from streaming.waking.lines import Kind
+from streaming.waking.lines import Kind, LineDown
 from streaming.waking.link import Link
 from streaming.waking.messages import EVERYBODY, Follow, Garbled, News, Notice, Probe, Stop
+from streaming.waking.redis_line import RedisLine
 from streaming.waking.waking import Waking, take_notices
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
@@ -323,6 +325,15 @@ async def test_a_worker_that_could_not_say_something_says_the_next() -> None:
     await until(lambda: line.said, seconds=SOON)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_redis_on_a_socket_of_this_host_that_is_away_is_a_line_that_is_down(
+    tmp_path: Path,
+) -> None:
+    line = RedisLine(f"unix://{tmp_path}/redis.sock?db=3")
+    with pytest.raises(LineDown):
+        await line.say([("you", "something")])
+    await line.close()
 
 
 async def test_what_is_too_long_for_the_line_is_not_sent() -> None:
