@@ -11,8 +11,9 @@ from django.db import DatabaseError, InterfaceError
 from streaming import metrics, resuming, runner, takeover, threads
 from streaming.conf import conf
 from streaming.detached import spawn
-from streaming.resuming import Unresumable
+from streaming.resuming import Claimed, Unresumable
 from streaming.statements import Fenced
+from streaming.watch import Watch
 
 if TYPE_CHECKING:
     from streaming.workers import LocalWorker
@@ -22,15 +23,21 @@ logger = logging.getLogger(__name__)
 _LEFT_FOR = 1 / 3
 """For what part of a lease a run is left to other workers while this one is full."""
 
+_MOST_FAILURES = 3
+"""After so many of its takeovers failed here, a run is given up."""
+
 
 class Orphans:
     """Deals with the runs of lost workers, one look at a time."""
 
-    def __init__(self, worker: "LocalWorker") -> None:
+    def __init__(self, worker: "LocalWorker", watch: Watch) -> None:
         self._worker = worker
+        self._watch = watch
         self._task: asyncio.Task[None] | None = None
         self._left_since: dict[UUID, float] = {}
         """Since when we have no room for a run that could go on."""
+        self._failures: dict[UUID, tuple[int, float]] = {}
+        """How often a takeover failed, and our own beat when that was counted."""
 
     def look_soon(self) -> None:
         """Look for such runs, unless we do already."""
@@ -61,6 +68,9 @@ class Orphans:
         self._left_since = {
             run_id: since for run_id, since in self._left_since.items() if run_id in found
         }
+        self._failures = {
+            run_id: failures for run_id, failures in self._failures.items() if run_id in found
+        }
         given_up = []
         for run_id in found:
             if self._worker.draining or not self._worker.registered.is_set():
@@ -81,28 +91,57 @@ class Orphans:
         return now - self._left_since.setdefault(run_id, now) >= conf().lease_seconds * _LEFT_FOR
 
     async def _take_over(self, run_id: UUID) -> bool:
-        """Go on with a run; False where it cannot go on anywhere.
+        """Go on with a run; False where it is to be settled.
 
         Cancellation: once its row is ours, it has its producer all the same.
+
+        Raises:
+            Fenced: this worker may not produce.
         """
         task = spawn(self._claim(run_id), name="take over")
         self._worker.expect(task)
         done = await asyncio.shield(task)
-        if isinstance(done, Exception):
+        if isinstance(done, Fenced):
             raise done
+        if isinstance(done, Exception):
+            return not self._fails_too_often(run_id, done)
         return done
+
+    def _fails_too_often(self, run_id: UUID, error: Exception) -> bool:
+        """Count a failure, unless no beat of ours was written since the one before.
+
+        While storage takes no writes, all takeovers fail, and it is the fault of none of the runs.
+        """
+        count, counted_at = self._failures.get(run_id, (0, -1.0))
+        if not count:
+            # Of an error of storage the name is enough; any other is a bug.
+            known = isinstance(error, DatabaseError | InterfaceError)
+            logger.warning(
+                "Run %s was not taken over: %s",
+                run_id,
+                type(error).__name__,
+                exc_info=None if known else error,
+            )
+        if self._watch.beaten_at != counted_at:
+            count += 1
+        self._failures[run_id] = count, self._watch.beaten_at
+        return count >= _MOST_FAILURES
 
     async def _claim(self, run_id: UUID) -> bool | Exception:
         worker_id = self._worker.id
         try:
             claimed = await threads.write(resuming.claim, worker_id, run_id)
+            if claimed is not None and self._worker.id == worker_id:
+                self._go_on(claimed)
         except Unresumable:
             return False
         except Exception as error:  # it is the look's, which may have been cancelled
             return error
-        if claimed is not None and self._worker.id == worker_id:
-            runner.start(self._worker, claimed.new, claimed.source())
-            self._worker.follower.hand_over(run_id)
-            metrics.lost_runs.labels("continued").inc()
-            logger.warning("Run %s lost its worker and goes on here", run_id)
         return True
+
+    def _go_on(self, claimed: Claimed) -> None:
+        # Where the source cannot even be made, the row is ours and unheld: it will be reconciled.
+        run = runner.start(self._worker, claimed.new, claimed.source())
+        self._worker.follower.hand_over(run.run_id)
+        metrics.lost_runs.labels("continued").inc()
+        logger.warning("Run %s lost its worker and goes on here", run.run_id)

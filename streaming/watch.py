@@ -30,7 +30,8 @@ class Watch:
     def __init__(self) -> None:
         self._counts: dict[Seen, int] = {}
         self._polled_at = 0.0
-        self._beaten_at = 0.0
+        self.beaten_at = 0.0
+        """When our own beat was last written, by the monotonic clock."""
 
     @property
     def pause_seconds(self) -> float:
@@ -60,7 +61,7 @@ class Watch:
 
     def note_beat(self) -> None:
         """Take note that our own beat was written."""
-        self._beaten_at = time.monotonic()
+        self.beaten_at = time.monotonic()
 
     async def look(self, own_id: UUID) -> None:
         """Poll once.
@@ -87,7 +88,7 @@ class Watch:
         between_beats = max(self.pause_seconds, self.beat_seconds)
         return (
             now - self._polled_at > _MISSED * self.pause_seconds
-            or now - self._beaten_at > _MISSED * between_beats
+            or now - self.beaten_at > _MISSED * between_beats
         )
 
     def _is_dead(self, seen: Seen, count: int) -> bool:

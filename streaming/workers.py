@@ -77,7 +77,7 @@ class LocalWorker:
         self._lock: LockFile | None = None
         self._clocks = Clocks(self)
         self._watch = Watch()
-        self._orphans = Orphans(self)
+        self._orphans = Orphans(self, self._watch)
         self._reported = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None

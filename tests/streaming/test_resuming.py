@@ -6,20 +6,23 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from conversations.recorder import MessageRecorder
 from streaming import resuming, takeover, threads
 from streaming.models import Run, Worker
+from streaming.orphans import Orphans
 from streaming.outcome import Spent, Usage
 from streaming.recorder import Resumption
 from streaming.resuming import Unresumable
 from streaming.runner import NewRun
-from streaming.source import Reasoning
+from streaming.source import Reasoning, Source
 from streaming.source import Usage as SourceUsage
 from streaming.statements import Fenced, insert
 from streaming.takeover import Seen
 from streaming.transcript import Piece, StoredPart
+from streaming.watch import Watch
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.streaming.production import (
@@ -54,6 +57,24 @@ class TapRecorder(MessageRecorder):
 class FailingRecorder(MessageRecorder):
     def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
         raise LookupError("planted for the test")
+
+
+class StuckRecorder(TapRecorder):
+    """One whose storage fails for runs without a tap."""
+
+    def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
+        if run_id not in _taps:
+            raise OperationalError("planted for the test")
+        return super().resume(run_id, parts)
+
+
+class SourcelessRecorder(MessageRecorder):
+    def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
+        return Resumption(_no_source, Spent())
+
+
+def _no_source() -> Source:
+    raise LookupError("planted for the test")
 
 
 @pytest.fixture
@@ -267,6 +288,50 @@ async def test_a_recorder_that_fails_costs_no_more_than_its_run(
     await make_worker()
     await until(lambda: gone(new.run_id))
     assert (await reply(new.run_id)).reason == "worker_lost"
+
+
+async def test_a_run_that_cannot_be_claimed_keeps_no_other_and_is_given_up_at_last(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.StuckRecorder", LEASE_SECONDS=2)
+    long_ago = timezone.now() - timedelta(seconds=100)
+    stuck, _ = await lost_run("kept", started_at=long_ago)
+    del _taps[stuck.run_id]
+    ended, _ = await lost_run("ended", tries=100)
+    fine, tap = await lost_run("seen")
+    worker = await make_worker()
+    await until(lambda: fine.run_id in worker.runs)
+    tap.finish()
+    await until(lambda: gone(ended.run_id))
+    await until(lambda: gone(stuck.run_id))
+    message = await reply(stuck.run_id)
+    assert (message.reason, message.content) == ("worker_lost", "kept")
+
+
+async def test_no_run_is_given_up_for_failures_while_storage_takes_no_beats(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.StuckRecorder", LEASE_SECONDS=600)
+    worker, watch = await make_worker(), Watch()
+    orphans = Orphans(worker, watch)
+    new, _ = await lost_run()
+    del _taps[new.run_id]
+    for _ in range(5):
+        assert await orphans._continue() == []
+    watch.note_beat()
+    assert await orphans._continue() == []
+    watch.note_beat()
+    assert await orphans._continue() == [new.run_id]
+
+
+async def test_a_run_whose_source_cannot_be_made_keeps_no_other(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.SourcelessRecorder", LEASE_SECONDS=600)
+    worker = await make_worker()
+    lost = [(await lost_run())[0].run_id for _ in range(2)]
+    assert await Orphans(worker, Watch())._continue() == []
+    assert [(await row(run_id)).worker_id for run_id in lost] == [worker.id] * 2
 
 
 async def test_readers_see_that_a_run_recovers_while_nobody_owns_it_and_then_its_rest(

@@ -202,7 +202,7 @@ async def test_with_a_long_lease_beats_are_missed_by_their_own_pace(
     other, _ = await silent_worker()
     watch = Watch()
     for _ in range(62):
-        watch._beaten_at = time.monotonic() - beaten
+        watch.beaten_at = time.monotonic() - beaten
         await watch.look(uuid4())
     assert await is_alive(other) == alive
 
