@@ -1,13 +1,15 @@
 #!/bin/bash
 # Install Holdfast on Debian 12 or newer, or upgrade it: run as root in the version that is wanted. It can
-# be run again at any time; replies that are being written go on.
+# be run again at any time, and then does what it did last; replies that are being written go on.
 #
-#   deploy/install.sh [--workers N] [--host NAME] [--with observability] [--without nginx]
+#   deploy/install.sh [--workers N] [--host NAME] [--with EXTRA] [--without EXTRA]
 #   deploy/install.sh image      for a container: packages, user and code alone
 #
+# EXTRA is nginx (there unless it is left out), observability or gunicorn.
 # What lies where:
 #   /opt/holdfast/releases/…     code, each release with a venv of its own; `current` leads to one
 #   /etc/holdfast/environment    settings, generated once with their secrets and never changed after
+#   /etc/holdfast/install        the options of the last run
 #   /var/lib/holdfast            uploaded files, lock files, static files of all releases
 #   /usr/local/bin/holdfast      manage.py with these settings: holdfast createsuperuser
 # PostgreSQL: the role and database "holdfast", by peer authentication, unless DATABASE_URL is given.
@@ -18,18 +20,32 @@ HOME_DIRECTORY=/opt/holdfast
 CURRENT=$HOME_DIRECTORY/current
 DATA=/var/lib/holdfast
 ENVIRONMENT=/etc/holdfast/environment
-FIRST_PORT=${FIRST_PORT:-8001}
+OPTIONS=/etc/holdfast/install
 KEPT_RELEASES=3
 READY_SECONDS=${READY_SECONDS:-60}
 
-WORKERS=${WORKERS:-2}
-HOST=${HOST:-}
-EXTRAS=()
-NGINX=yes
+HOST=""
 IMAGE=""
 
 say() { printf '== %s\n' "$*"; }
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+
+# Settings and options; units and restarts; nginx.
+. "$SOURCE/deploy/install/environment.sh"
+. "$SOURCE/deploy/install/workers.sh"
+. "$SOURCE/deploy/install/site.sh"
+
+with() {
+    case $1 in
+        nginx) NGINX=$2; return ;;
+        observability | gunicorn) ;;
+        *) fail "an extra is nginx, observability or gunicorn, not $1" ;;
+    esac
+    local extra others=()
+    for extra in "${EXTRAS[@]}"; do [ "$extra" = "$1" ] || others+=("$extra"); done
+    EXTRAS=("${others[@]}")
+    [ "$2" = no ] || EXTRAS+=("$1")
+}
 
 read_arguments() {
     while [ $# -gt 0 ]; do
@@ -37,27 +53,23 @@ read_arguments() {
             image) IMAGE=yes ;;
             --workers) WORKERS=${2:?}; shift ;;
             --host) HOST=${2:?}; shift ;;
-            --with) EXTRAS+=("${2:?}"); shift ;;
-            --without) [ "${2:?}" = nginx ] || fail "only nginx can be left out"; NGINX=""; shift ;;
-            *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
+            --with) with "${2:?}" yes; shift ;;
+            --without) with "${2:?}" no; shift ;;
+            *) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
         esac
         shift
     done
     [[ $WORKERS =~ ^[1-9][0-9]?$ ]] || fail "--workers is a number from 1 to 99"
+    [[ $FIRST_PORT =~ ^[1-9][0-9]{2,4}$ ]] || fail "FIRST_PORT is a port"
     [ "$(id -u)" = 0 ] || fail "needs root"
 }
-
-runs_systemd() { [ -d /run/systemd/system ]; }
-
-# A setting of the environment file, or nothing.
-setting() { [ ! -f $ENVIRONMENT ] || sed -n "s/^$1=//p" $ENVIRONMENT | tail -n 1 | tr -d "'\""; }
 
 # --- Steps
 
 install_packages() {
     local wanted=(python3 python3-venv ca-certificates curl) missing=() package
     if [ -z "$IMAGE" ]; then
-        [ -z "$NGINX" ] || command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
+        [ "$NGINX" = no ] || command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || wanted+=(nginx-light)
         [ -n "${DATABASE_URL:-$(setting DATABASE_URL)}" ] || wanted+=(postgresql)
     fi
     for package in "${wanted[@]}"; do
@@ -75,6 +87,9 @@ make_user() {
         useradd --system --user-group --home-dir $DATA --no-create-home --shell /usr/sbin/nologin holdfast
     install -d -o holdfast -g holdfast -m 750 $DATA/media $DATA/workers
     install -d -o root -g root -m 755 $HOME_DIRECTORY/releases $DATA/static
+    local media
+    media=$(setting MEDIA_ROOT)
+    [ -d "${media:-$DATA}" ] || fail "MEDIA_ROOT=$media is not a directory"
     # nginx passes through to static files, nobody reads the rest.
     chown holdfast:holdfast $DATA
     chmod 711 $DATA
@@ -85,12 +100,12 @@ copy_code() {
     say "Code: $RELEASE"
     mkdir "$RELEASE"
     trap 'rm -rf --one-file-system "$RELEASE"' EXIT
-    tar -C "$SOURCE" --exclude=__pycache__ -cf - \
+    # Settings that lie beside the code have secrets, and a release can be read by everybody.
+    tar -C "$SOURCE" --exclude=__pycache__ --exclude='*.env' -cf - \
         chatproject conversations streaming deploy docs manage.py LICENSE README.md CHANGELOG.md \
         $(cd "$SOURCE" && ls requirements*.txt) | tar -C "$RELEASE" --no-same-owner -xf -
     local extra files=(-r "$RELEASE/requirements.txt")
     for extra in "${EXTRAS[@]}"; do
-        [ -f "$RELEASE/requirements-$extra.txt" ] || fail "there is no requirements-$extra.txt"
         files+=(-r "$RELEASE/requirements-$extra.txt")
     done
     say "Python packages"
@@ -103,47 +118,6 @@ copy_code() {
     # Names with a hash never mean something else, so those of all releases may lie together.
     cp -a "$RELEASE/staticfiles/." $DATA/static/
     chmod -R a+rX "$RELEASE" $DATA/static
-}
-
-write_environment() {
-    [ ! -f $ENVIRONMENT ] || return 0
-    say "Settings: $ENVIRONMENT"
-    install -d -o root -g holdfast -m 750 "$(dirname $ENVIRONMENT)"
-    local host=${HOST:-$(hostname -f 2>/dev/null || hostname)} key
-    key=$(python3 -c 'import secrets; print(secrets.token_urlsafe(50))')
-    (
-        umask 027
-        cat >$ENVIRONMENT.new <<SETTINGS
-# Settings of Holdfast. All of them: $CURRENT/README.md, "Configuration". After a change:
-#   systemctl restart holdfast.target, or deploy/install.sh again for one worker after another.
-SECRET_KEY=$key
-# 127.0.0.1 is for install.sh, which asks each worker whether it is ready.
-ALLOWED_HOSTS=$host,127.0.0.1
-DATABASE_URL=${DATABASE_URL:-postgres:////var/run/postgresql/holdfast}
-MEDIA_ROOT=$DATA/media
-STREAMING_RUN_DIRECTORY=$DATA/workers
-STREAMING_TRUSTED_PROXIES=1
-# 1 once the site is served over TLS (deploy/nginx/holdfast-tls.conf)
-HTTPS=0
-${REDIS_URL:+REDIS_URL=$REDIS_URL}
-SETTINGS
-    )
-    chown root:holdfast $ENVIRONMENT.new
-    mv $ENVIRONMENT.new $ENVIRONMENT
-}
-
-make_command() {
-    cat >/usr/local/bin/holdfast <<'COMMAND'
-#!/bin/sh
-# manage.py of the installed release, with its settings and as its user: holdfast createsuperuser
-set -a
-. /etc/holdfast/environment
-set +a
-cd "${HOLDFAST_RELEASE:-/opt/holdfast/current}" || exit 1
-[ "$(id -un)" != holdfast ] || exec .venv/bin/python manage.py "$@"
-exec runuser -u holdfast -- .venv/bin/python manage.py "$@"
-COMMAND
-    chmod 755 /usr/local/bin/holdfast
 }
 
 as_postgres() { (cd / && runuser -u postgres -- "$@"); }
@@ -183,82 +157,6 @@ switch() {
     mv -T $CURRENT.new $CURRENT
 }
 
-write_units() {
-    install -m 644 "$RELEASE"/deploy/systemd/holdfast* /etc/systemd/system/
-    # The deadlines of the unit fit a drain of 20 s; with another one they move along.
-    local drain directory=/etc/systemd/system/holdfast@.service.d
-    drain=$(setting STREAMING_DRAIN_SECONDS)
-    drain=${drain%.*}
-    rm -f $directory/deadlines.conf
-    [ "${drain:-20}" = 20 ] || {
-        mkdir -p $directory
-        printf '[Service]\nEnvironment=UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=%s\nTimeoutStopSec=%s\n' \
-            $((drain + 10)) $((drain + 40)) >$directory/deadlines.conf
-    }
-    runs_systemd || return 0
-    systemctl daemon-reload
-    systemctl -q enable --now holdfast-daily.timer
-    systemctl -q enable holdfast.target
-}
-
-ports() { seq $FIRST_PORT $((FIRST_PORT + WORKERS - 1)); }
-
-wait_until_ready() {
-    local deadline=$((SECONDS + READY_SECONDS))
-    # With HTTPS=1 all else is sent away to https.
-    until [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 5 -H 'X-Forwarded-Proto: https' \
-        "http://127.0.0.1:$1/readyz")" = 200 ]; do
-        [ $SECONDS -lt $deadline ] || return 1
-        sleep 0.2
-    done
-}
-
-# One after another: the next begins to drain when this one takes requests again.
-restart_workers() {
-    local port previous=$1
-    runs_systemd || { say "No systemd here: start the workers yourself (ports $(ports | paste -sd' '))"; return 0; }
-    for port in $(ports); do
-        say "Worker on port $port: draining, restarting"
-        systemctl -q enable "holdfast@$port"
-        systemctl restart "holdfast@$port"
-        wait_until_ready "$port" || {
-            journalctl -u "holdfast@$port" -n 20 --no-pager >&2 || true
-            if [ -n "$previous" ]; then
-                switch "$previous"
-                systemctl restart "holdfast@$port"
-                fail "the worker on port $port is not ready after $READY_SECONDS s: back to $previous"
-            fi
-            fail "the worker on port $port is not ready after $READY_SECONDS s"
-        }
-    done
-    for port in $(seq $((FIRST_PORT + WORKERS)) $((FIRST_PORT + 98))); do
-        ! systemctl -q is-enabled "holdfast@$port" 2>/dev/null || systemctl -q disable --now "holdfast@$port"
-    done
-    systemctl start holdfast.target
-}
-
-write_site() {
-    [ -n "$NGINX" ] || return 0
-    local site=/etc/nginx/conf.d/holdfast.conf port lines=""
-    for port in $(ports); do lines+="    server 127.0.0.1:$port max_fails=0;\n"; done
-    lines=${lines%\\n}
-    [ -f $site ] || {
-        say "nginx: $site"
-        install -m 644 "$RELEASE/deploy/nginx/holdfast.conf" $site
-        # Debian's own site also wants to be the default one.
-        [ ! -L /etc/nginx/sites-enabled/default ] || rm /etc/nginx/sites-enabled/default
-        # Each stream is two connections of nginx; Debian's file allows 768.
-        sed -i 's/worker_connections 768;/worker_connections 16384;/' /etc/nginx/nginx.conf
-        mkdir -p /etc/nginx/modules-enabled
-        echo 'worker_rlimit_nofile 65536;' >/etc/nginx/modules-enabled/90-holdfast.conf
-    }
-    # The site is yours to change; only the list of workers is kept as it is here.
-    sed -i -e '/^    server 127\.0\.0\.1:[0-9]* max_fails=0;$/d' -e "s/^    least_conn;\$/&\n$lines/" $site
-    install -D -m 644 "$RELEASE/deploy/nginx/locations.conf" /etc/nginx/snippets/holdfast-locations.conf
-    nginx -t -q
-    if runs_systemd; then systemctl reload-or-restart nginx; fi
-}
-
 remove_old_releases() {
     local release
     for release in $(ls -1d $HOME_DIRECTORY/releases/* | sort -r | tail -n +$((KEPT_RELEASES + 1))); do
@@ -268,9 +166,11 @@ remove_old_releases() {
 
 # --- Everything in its order
 
+read_options
 read_arguments "$@"
 exec 9>/run/lock/holdfast-install
 flock -n 9 || fail "it runs already"
+check_given
 install_packages
 make_user
 copy_code
@@ -280,16 +180,18 @@ if [ -n "$IMAGE" ]; then
     exit 0
 fi
 write_environment
-make_command
+install -m 755 "$RELEASE/deploy/install/command.sh" /usr/local/bin/holdfast
 make_database
 migrate
 previous=""
 [ ! -L $CURRENT ] || previous=$(readlink -f $CURRENT)
 switch "$RELEASE"
 trap - EXIT
-write_units
+write_units "$RELEASE"
 restart_workers "$previous"
+keep_options
 write_site
+stop_workers_that_are_not_wanted
 remove_old_releases
 version=$(cd "$RELEASE" && .venv/bin/python -c 'import chatproject; print(chatproject.__version__)')
 say "Holdfast $version is installed; workers: $WORKERS"

@@ -229,7 +229,7 @@ exec_start() {
 }
 
 start_worker() {
-    setsid chroot "$ROOT" /usr/bin/env -i "${ENVIRONMENT[@]}" UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30 \
+    setsid chroot "$ROOT" /usr/bin/env -i "${ENVIRONMENT[@]}" BIND=127.0.0.1 UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30 \
         sh -c "set -a; . $ENVIRONMENT_FILE; set +a; cd /opt/holdfast/current
                exec setpriv --reuid=holdfast --regid=holdfast --init-groups $(exec_start "$1")" \
         >>"$ROOT/tmp/worker-$1.log" 2>&1 </dev/null &
@@ -334,7 +334,8 @@ stand_in_for_systemd() {
     cat >"$ROOT/usr/local/bin/systemctl" <<'SYSTEMCTL'
 #!/bin/bash
 state=/tmp/units
-mkdir -p $state
+wanted=/etc/systemd/system/holdfast.target.wants
+mkdir -p $state $wanted
 [ "$1" != -q ] || shift
 verb=$1
 [ "${2:-}" != --now ] || shift
@@ -347,7 +348,7 @@ stop() {
 }
 start() {
     command=$(sed -n -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' -e 's/^ExecStart=//p' /etc/systemd/system/holdfast@.service)
-    export UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30
+    export BIND=127.0.0.1 UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30
     setsid sh -c "set -a; . /etc/holdfast/environment; set +a; cd /opt/holdfast/current
         exec setpriv --reuid=holdfast --regid=holdfast --init-groups ${command//%i/${unit#*@}}" \
         >>"$state/$unit.log" 2>&1 </dev/null 9>&- &
@@ -356,32 +357,31 @@ start() {
 echo "$verb $unit" >>$state/asked
 case $verb in
     restart) stop; start ;;
-    enable) touch "$state/$unit.enabled" ;;
-    is-enabled) [ -e "$state/$unit.enabled" ] ;;
-    disable) rm "$state/$unit.enabled"; stop ;;
+    enable) ln -sf /etc/systemd/system/holdfast@.service "$wanted/$unit.service" ;;
+    disable) rm "$wanted/$unit.service"; stop ;;
 esac
 SYSTEMCTL
     chmod 755 "$ROOT/usr/local/bin/systemctl"
 }
 
-rolled() {
-    inside env FIRST_PORT=$PORT READY_SECONDS=30 "$HOME/install/deploy/install.sh" --without nginx "$@"
-}
+rolled() { inside env READY_SECONDS=30 "$HOME/install/deploy/install.sh" "$@"; }
 
 walk_rolling() {
     say "Its calls of systemctl: two workers, then one less, then a release that does not start"
     local next=$((PORT + 1)) release
     stand_in_for_systemd
-    rolled || fail "the workers"
+    inside env FIRST_PORT=$PORT "$HOME/install/deploy/install.sh" --workers 2 --without nginx || fail "the workers"
     answers || fail "the first worker"
     PORT=$next answers || fail "the second worker"
     rolled --workers 1 || fail "one worker"
+    answers || fail "the first port was forgotten"
     ! PORT=$next answers || fail "the second worker still runs"
     release=$(readlink "$ROOT/opt/holdfast/current")
     echo 'raise SystemExit("broken")' >>"$ROOT$HOME/install/chatproject/asgi.py"
-    ! rolled --workers 1 || fail "a release that does not start was installed"
+    ! rolled || fail "a release that does not start was installed"
     [ "$release" = "$(readlink "$ROOT/opt/holdfast/current")" ] || fail "not led back to the release before"
     wait_for_answer || fail "the worker of the release before"
+    [ "$(ls "$ROOT/opt/holdfast/releases" | sort | tail -n 1)" = "${release##*/}" ] || fail "the failed release is still there"
     inside systemctl disable "holdfast@$PORT"
     rm -r "$ROOT/run/systemd" "$ROOT/usr/local/bin/systemctl"
 }

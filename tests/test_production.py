@@ -1,5 +1,6 @@
 """The settings of a site that is served over HTTPS, as an operator gives them."""
 
+import inspect
 import json
 import os
 import re
@@ -110,6 +111,21 @@ def https(settings: Settings) -> None:
     settings.SECURE_HSTS_SECONDS = 31_536_000
     settings.SECURE_HSTS_INCLUDE_SUBDOMAINS = settings.SECURE_HSTS_PRELOAD = True
     settings.ALLOWED_HOSTS = ["testserver"]
+
+
+@pytest.mark.parametrize("chosen", ["0", "1"])
+def test_other_names_of_the_domain_are_bound_to_https_only_where_that_is_chosen(
+    chosen: str,
+) -> None:
+    code = """
+        import json
+        from chatproject import settings as s
+        print(json.dumps([s.SECURE_HSTS_SECONDS > 0, s.SECURE_HSTS_INCLUDE_SUBDOMAINS,
+            s.SECURE_HSTS_PRELOAD, s.SILENCED_SYSTEM_CHECKS == []]))
+    """
+    given = {"HSTS_SUBDOMAINS": chosen} if chosen == "1" else {}
+    done = python("-c", inspect.cleandoc(code), SECRET_KEY=SECRETS["SECRET_KEY"], **given)
+    assert json.loads(done.stdout) == [True] + [chosen == "1"] * 3, done.stderr
 
 
 PLACES = ["/", "/account/sign-in", "/admin/login/", "/api/session", "/api/nothing", "/nothing"]
