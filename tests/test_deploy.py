@@ -78,8 +78,9 @@ def test_compose_starts_workers_where_nginx_looks_for_them() -> None:
 
 
 def test_the_script_can_be_read_by_a_shell() -> None:
-    done = subprocess.run(["bash", "-n", DEPLOY / "install.sh"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    for script in [DEPLOY / "install.sh", *(DEPLOY / "install").glob("*.sh")]:
+        done = subprocess.run(["bash", "-n", script], capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), script
 
 
 def test_make_clean_keeps_data(tmp_path: Path) -> None:
