@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _LEFT_FOR = 1 / 3
-"""For what part of a lease a run is left to other workers while this one is full."""
+"""For what part of a lease runs are left to other workers, since one of them last took any."""
 
 _MOST_FAILURES = 3
 """After so many of its takeovers failed here, a run is given up."""
@@ -65,9 +65,8 @@ class Orphans:
     async def _continue(self) -> list[UUID]:
         """Go on with what can go on; return what is to be settled instead."""
         found = await threads.read(resuming.resumable)
-        self._left_since = {
-            run_id: since for run_id, since in self._left_since.items() if run_id in found
-        }
+        if not self._left_since.keys() <= set(found):
+            self._left_since.clear()  # the others are not done with claiming
         self._failures = {
             run_id: failures for run_id, failures in self._failures.items() if run_id in found
         }
@@ -76,10 +75,13 @@ class Orphans:
             if self._worker.draining or not self._worker.registered.is_set():
                 break
             if self._has_room():
+                self._left_since.pop(run_id, None)
                 if not await self._take_over(run_id):
                     given_up.append(run_id)
             elif self._is_left_too_long(run_id):
                 given_up.append(run_id)
+        for run_id in given_up:
+            self._left_since.pop(run_id, None)
         return given_up
 
     def _has_room(self) -> bool:

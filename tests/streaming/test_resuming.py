@@ -10,7 +10,7 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from conversations.recorder import MessageRecorder
-from streaming import resuming, takeover, threads
+from streaming import resuming, runner, takeover, threads
 from streaming.models import Run, Worker
 from streaming.orphans import Orphans
 from streaming.outcome import Spent, Usage
@@ -372,6 +372,24 @@ async def test_a_full_worker_leaves_a_run_to_others_for_a_moment_only(
     new, _ = await lost_run("kept")
     await until(lambda: gone(new.run_id))
     assert (await reply(new.run_id)).reason == "worker_lost"
+
+
+async def test_a_full_worker_gives_up_no_run_while_others_are_still_taking_some(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RUNS_PER_WORKER=1, LEASE_SECONDS=600)
+    worker, taker = await make_worker(), await alive()
+    busy = await begin(worker, Tap())
+    orphans = Orphans(worker, Watch())
+    first, second, third = [(await lost_run())[0].run_id for _ in range(3)]
+    assert await orphans._continue() == []
+    for taken in (first, second):
+        await threads.write(resuming.claim, taker, taken)
+        orphans._left_since = dict.fromkeys(orphans._left_since, -1000.0)
+        assert await orphans._continue() == []
+    orphans._left_since = dict.fromkeys(orphans._left_since, -1000.0)
+    assert await orphans._continue() == [third]
+    runner.stop(worker, busy.run_id)
 
 
 async def test_a_stop_while_nobody_owns_the_run_wins(
