@@ -22,6 +22,7 @@ fail() { echo "install.sh: $*" >&2; exit 1; }
 UNITS=$HERE/units SITES=$HERE/nginx
 runs_systemd() { true; }
 chown() { true; }
+install() { [ "$1" != -d ] && command install "$@" || mkdir -p "${*: -1}"; }
 journalctl() { true; }
 switch() { echo "switch ${1##*/}" >>$HERE/asked; }
 systemctl() { echo "systemctl $*" >>$HERE/asked; }
@@ -129,9 +130,11 @@ def test_what_was_given_at_first_is_written_and_something_else_later_is_refused(
 
 
 def test_a_first_key_is_made_where_none_is_given(here: Path) -> None:
-    assert shell(here, "HOST=chat.example; write_environment").returncode == 0
-    assert len(shell(here, "setting SECRET_KEY").stdout) > 50
-    assert "REDIS_URL" not in (here / "environment").read_text()
+    elsewhere = "ENVIRONMENT=$HERE/etc/holdfast/environment"
+    done = shell(here, f"{elsewhere}; HOST=chat.example; write_environment")
+    assert done.returncode == 0, done.stderr
+    assert len(shell(here, f"{elsewhere}; setting SECRET_KEY").stdout) > 50
+    assert "REDIS_URL" not in (here / "etc" / "holdfast" / "environment").read_text()
 
 
 def test_workers_that_are_not_wanted_stop_after_nginx_does_not_ask_them(here: Path) -> None:

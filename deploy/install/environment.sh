@@ -58,6 +58,7 @@ quoted() {
 write_environment() {
     [ ! -f "$ENVIRONMENT" ] || return 0
     say "Settings: $ENVIRONMENT"
+    install -d -o root -g holdfast -m 750 "$(dirname "$ENVIRONMENT")"
     local host=${HOST:-$(hostname -f 2>/dev/null || hostname)} key database redis
     key=$(quoted "${SECRET_KEY:-$(python3 -c 'import secrets; print(secrets.token_urlsafe(50))')}")
     database=$(quoted "${DATABASE_URL:-postgres:////var/run/postgresql/holdfast}")
