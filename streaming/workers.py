@@ -99,10 +99,18 @@ class LocalWorker:
 
     async def feed(self, run_id: UUID) -> Feed | None:
         """Find a run: here, on another worker, or settled; None where there is none."""
-        run = self.runs.get(run_id)
-        if run is not None and not run.lost:
+        if (run := self._live(run_id)) is not None:
             return run
-        return await self.follower.follow(run_id)
+        found = await self.follower.follow(run_id)
+        if (run := self._live(run_id)) is not None:
+            # It began here meanwhile: whoever follows it comes here too.
+            self.follower.hand_over(run_id)
+            return run
+        return found
+
+    def _live(self, run_id: UUID) -> LiveRun | None:
+        run = self.runs.get(run_id)
+        return None if run is None or run.lost else run
 
     def run_soon(self, call: Callable[[], None]) -> None:
         """Make a call on the event loop, from any thread; dropped once the loop is closed."""

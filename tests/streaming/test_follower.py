@@ -23,6 +23,7 @@ from streaming.source import Reasoning, Text
 from streaming.statements import follow, insert
 from streaming.subscription import subscribe
 from streaming.transcript import Piece
+from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.streaming.production import Tap, begin, new_run, reading, reply, settled, worker_row
 from tests.waiting import until
@@ -75,6 +76,18 @@ async def test_readers_that_come_at_the_same_moment_share_one_feed(
         await two.has("for all")
         tap.finish()
         assert await one.end() == await two.end()
+
+
+async def test_a_run_that_begins_here_while_it_is_looked_for_elsewhere_is_not_followed(
+    worker: LocalWorker,
+) -> None:
+    new = await threads.write(new_run, worker.id)
+    finding = asyncio.create_task(worker.feed(new.run_id))
+    await asyncio.sleep(0)  # by now it knows that the run is not here
+    run = runner.start(worker, new, Tap().stream())
+    assert await finding is run
+    assert len(worker.follower) == 0
+    runner.stop(worker, run.run_id)
 
 
 async def test_the_poller_ends_when_nobody_reads(make_worker: MakeWorker) -> None:
