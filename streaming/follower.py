@@ -89,7 +89,10 @@ class Follower:
     def wake(self, runs: Collection[UUID] | None = None) -> None:
         """Look at runs at once; None: how runs are looked at has changed."""
         if runs is not None:
-            self._named.update(runs)
+            followed = self._runs.keys() & set(runs)
+            if not followed:
+                return
+            self._named |= followed
         self._woken.set()
 
     async def follow(self, run_id: UUID) -> Feed | None:

@@ -15,7 +15,7 @@ from conversations.models import Message
 from conversations.shapes import message_shapes
 from streaming import runner, takeover, threads
 from streaming.cursor import Cursor
-from streaming.follower import FollowedRun
+from streaming.follower import FollowedRun, Follower
 from streaming.models import Run
 from streaming.outcome import completed
 from streaming.settlement import End, settle_transaction
@@ -88,6 +88,14 @@ async def test_a_run_that_begins_here_while_it_is_looked_for_elsewhere_is_not_fo
     assert await finding is run
     assert len(worker.follower) == 0
     runner.stop(worker, run.run_id)
+
+
+async def test_news_of_a_run_that_nobody_reads_here_is_not_kept() -> None:
+    follower = Follower()
+    follower.wake([uuid4()])
+    assert not follower._named and not follower._woken.is_set()
+    follower.wake()
+    assert follower._woken.is_set()
 
 
 async def test_the_poller_ends_when_nobody_reads(make_worker: MakeWorker) -> None:
