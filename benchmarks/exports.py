@@ -110,7 +110,7 @@ def _measured(pid: int, port: int, cookie: str, path: str) -> str:
         size += len(piece)
     took = time.monotonic() - begun
     over.set()
-    lags.sort()
+    lags = sorted(lags)
     late = [now - before for now, before in zip(_lags(port), late, strict=True)]
     return (
         f"{path}: first byte {first * 1000:.0f} ms, {size / 1e6:.0f} MB, {lines:,} lines in "

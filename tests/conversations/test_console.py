@@ -253,9 +253,9 @@ async def test_staff_write_a_line_with_its_control_characters_escaped(
         return answer.status_code
 
     assert await write(staff, {"message": "a\nfake\x1b[1m", "level": "ERROR"}, token) == 201
-    assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
-        ("ERROR", r"a\nfake\x1b[1m")
-    ]
+    written = [(one.levelname, one.getMessage()) for one in caplog.records]
+    assert written.count(("ERROR", r"a\nfake\x1b[1m")) == 1
+    assert not any("fake" in text for level, text in written if level != "ERROR")
     caplog.clear()
     for bad in (
         {"message": ""},
