@@ -80,9 +80,10 @@ async def test_the_conversation_is_saved_as_a_file_with_its_title(visitor: Visit
 
 
 async def test_a_long_export_shows_how_much_has_come_and_is_saved(visitor: Visitor) -> None:
-    await visitor.play({"text": SAID})
-    await visitor.sees_end()
     page = visitor.page
+    async with page.expect_response("**/api/session"):  # which makes the visitor a known guest
+        await visitor.play({"text": SAID})
+    await visitor.sees_end()
     shown: list[bool] = []
 
     async def hold(route: Any) -> None:
