@@ -103,7 +103,7 @@ model-required: $(VENV)/.installed-model
 # first. What needs the whole machine, a thousand clients, comes behind them, one after another.
 PARTS := browser-1 browser-2 law servers servers-postgresql inside inside-postgresql
 ALONE := vanish vanish-postgresql
-SIDE_BY_SIDE ?= 3
+SIDE_BY_SIDE ?= 2
 PART = $(MAKE) --no-print-directory --keep-going --output-sync=target
 INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
   --ignore=tests/integration/test_vanish.py
