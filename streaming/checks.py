@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -19,6 +19,41 @@ _CANNOT_RESUME = Warning(
     "STREAMING['ON_WORKER_LOSS'] is 'continue', but the recorder has no resume(run_id, parts).",
     hint="Without it the replies of a lost worker are interrupted.",
     id="holdfast_streaming.W003",
+)
+
+
+class _Choice(NamedTuple):
+    """A key with two values."""
+
+    key: str
+    default: str
+    other: str
+    hint: str
+    id: str
+
+
+_CHOICES = (
+    _Choice(
+        "ON_DISCONNECT",
+        "continue",
+        "stop",
+        hint="'continue' lets a reply go on when its last reader leaves.",
+        id="holdfast_streaming.E002",
+    ),
+    _Choice(
+        "WAKE_BY",
+        "auto",
+        "polling",
+        hint="'auto' uses Redis where REDIS_URL is set, else NOTIFY on PostgreSQL.",
+        id="holdfast_streaming.E010",
+    ),
+    _Choice(
+        "ON_WORKER_LOSS",
+        "interrupt",
+        "continue",
+        hint="'continue' lets another worker go on with the replies of a lost one.",
+        id="holdfast_streaming.E013",
+    ),
 )
 
 
@@ -43,30 +78,15 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         for key in given
         if key not in keys()
     ]
-    if given.get("ON_DISCONNECT", "continue") not in ("continue", "stop"):
-        found.append(
-            Error(
-                "STREAMING['ON_DISCONNECT'] is neither 'continue' nor 'stop'.",
-                hint="'continue' lets a reply go on when its last reader leaves.",
-                id="holdfast_streaming.E002",
-            )
+    found += [
+        Error(
+            f"STREAMING[{one.key!r}] is neither {one.default!r} nor {one.other!r}.",
+            hint=one.hint,
+            id=one.id,
         )
-    if given.get("WAKE_BY", "auto") not in ("auto", "polling"):
-        found.append(
-            Error(
-                "STREAMING['WAKE_BY'] is neither 'auto' nor 'polling'.",
-                hint="'auto' uses Redis where REDIS_URL is set, else NOTIFY on PostgreSQL.",
-                id="holdfast_streaming.E010",
-            )
-        )
-    if given.get("ON_WORKER_LOSS", "interrupt") not in ("interrupt", "continue"):
-        found.append(
-            Error(
-                "STREAMING['ON_WORKER_LOSS'] is neither 'interrupt' nor 'continue'.",
-                hint="'continue' lets another worker go on with the replies of a lost one.",
-                id="holdfast_streaming.E013",
-            )
-        )
+        for one in _CHOICES
+        if given.get(one.key, one.default) not in (one.default, one.other)
+    ]
     for key, value in given.items():
         found += _check_value(key, value)
     continues = given.get("ON_WORKER_LOSS") == "continue"

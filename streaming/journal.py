@@ -139,8 +139,8 @@ class Journal:
                 self._committed = asyncio.Event()
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _LONGEST_RETRY_SECONDS)
-            except Exception:
-                self._note_answer()  # it refused this, for what it holds or for who asks
+            except Exception:  # it refused this, for what it holds or for who asks
+                self._note_answer()
                 raise
             else:
                 self._note_answer()

@@ -140,4 +140,5 @@ async def test_an_export_of_chatgpt_is_taken_over_and_told_about(visitor: Visito
     await dialog.get_by_role("button", name="Close").click()
     await visitor.page.get_by_role("link", name="Harbour bells").click()
     await visitor.sees("Nobody knows.")
+    await visitor.sees_end()
     assert (await visitor.text()).split() == ["I", "looked", "it", "up.", "Nobody", "knows."]

@@ -166,11 +166,13 @@ class Visitor:
         await self.until(shown, f"{text!r} is not shown", seconds)
 
     async def sees_end(self, status: str = "completed", seconds: float = 25.0) -> None:
-        """Wait until the last reply shows its end."""
+        """Wait until the last reply shows its end, and all its text is drawn."""
+        drawing = self.reply.locator(".reply-text[aria-busy]")
 
         async def over() -> bool:
             found = await self.reply.get_attribute("data-status")
-            return found == status and await self.page.is_visible("#send")
+            is_drawn = not await drawing.count()
+            return found == status and is_drawn and await self.page.is_visible("#send")
 
         await self.until(over, f"the reply is not {status}", seconds)
 

@@ -13,6 +13,7 @@ from conversations.models import Conversation, Guest, Person, Prompt
 from streaming import threads
 from streaming.models import Run
 from tests.conftest import Client
+from tests.conversations.administration.rows import running
 from tests.conversations.chatting import converse, error_of
 from tests.waiting import until
 
@@ -105,14 +106,7 @@ async def test_a_guest_who_signs_in_brings_all_along_and_is_gone(
         for owner in (user.pk, int(guest)):
             Prompt.objects.create(owner_id=owner, name="same", content=f"of {owner}")
         Prompt.objects.create(owner_id=int(guest), name="another", content="kept")
-        conversation = Conversation.objects.get(owner_id=guest)
-        Run.objects.create(
-            id=conversation.id,
-            worker_id=conversation.id,
-            claim=conversation.id,
-            owner_key=guest,
-            started_at=conversation.created_at,
-        )
+        running(Conversation.objects.get(owner_id=guest))
 
     await threads.write(prepare)
     revision = await threads.read(lambda: Person.objects.get(user__username="dora").revision)

@@ -60,7 +60,7 @@ class World:
             self.people = [await Client.sign_in(self.front, name) for name in names]
             for person in self.people:
                 await person.new_conversation(model=self.model)
-        except BaseException:
+        except BaseException:  # nobody else ends the processes that have begun
             await self.__aexit__()
             raise
         return self

@@ -11,6 +11,7 @@ from tests.integration.scripts import said_by, script
 
 _PAUSE_SECONDS = 0.1
 _NOT_NOW = (404, 429, 502, 503)
+_TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ async def ask(client: Client, *steps: dict[str, Any], seconds: float = 60.0) -> 
         content=message["content"],
         said=said_by(list(steps)),
     )
+
+
+async def talk(client: Client, over: asyncio.Event) -> list[Told]:
+    """Ask for one reply after another, of two seconds each, until it is over."""
+    told = []
+    while not over.is_set():
+        told.append(await ask(client, *_TALK))
+    return told
 
 
 async def _new_conversation(client: Client, refusals: list[str]) -> str:

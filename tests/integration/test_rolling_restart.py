@@ -7,12 +7,11 @@ from tests.integration.client import Client
 from tests.integration.databases import WORKERS, count
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_rest
-from tests.integration.persistent import Told, ask
+from tests.integration.persistent import talk
 from tests.integration.proxy import Nginx
 from tests.integration.servers import Server, eventually, is_ready
 
 ENV = {"STREAMING_DRAIN_SECONDS": "10"}
-TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
 PEOPLE = 6
 
 
@@ -27,14 +26,8 @@ async def test_a_rolling_restart_loses_no_character_and_no_end(
     people = [await Client.sign_in(nginx) for _ in range(PEOPLE)]
     over = asyncio.Event()
 
-    async def talk(client: Client) -> list[Told]:
-        told = []
-        while not over.is_set():
-            told.append(await ask(client, *TALK))
-        return told
-
     try:
-        talks = [asyncio.create_task(talk(client)) for client in people]
+        talks = [asyncio.create_task(talk(client, over)) for client in people]
         for worker in (first, second):
             await asyncio.sleep(0.5)  # into the replies that are in flight by now
             await _restart(worker)

@@ -17,12 +17,11 @@ from pathlib import Path
 from tests.integration.client import Client
 from tests.integration.databases import PostgreSQL, SQLite
 from tests.integration.law import breaches_of_rest
-from tests.integration.persistent import Told, ask
+from tests.integration.persistent import Told, talk
 from tests.integration.proxy import Nginx
 from tests.integration.servers import ROOT, Server, eventually, is_ready, manage
 
 CODE = ("chatproject", "conversations", "streaming", "manage.py")
-TALK = [{"repeat": 60, "text": "hold fast ", "pause_ms": 30}, {"finish": "stop"}]
 PEOPLE = 6
 DRAIN = {"STREAMING_DRAIN_SECONDS": "10"}
 
@@ -87,18 +86,12 @@ async def upgrade(old: Path, database: str, seconds: float) -> tuple[list[Told],
     nginx = Nginx([worker.port for worker in workers])
     over = asyncio.Event()
 
-    async def talk(client: Client) -> list[Told]:
-        told = []
-        while not over.is_set():
-            told.append(await ask(client, *TALK))
-        return told
-
     try:
         manage("migrate", "--verbosity", "0", env=first.environment(), root=old)
         await asyncio.gather(*(worker.start() for worker in workers))
         await nginx.start()
         people = [await Client.sign_in(nginx) for _ in range(PEOPLE)]
-        talks = [asyncio.create_task(talk(client)) for client in people]
+        talks = [asyncio.create_task(talk(client, over)) for client in people]
         await asyncio.sleep(seconds)
         new = first.environment() | {"PYTHONPATH": str(ROOT)}
         await asyncio.to_thread(manage, "migrate", "--verbosity", "0", env=new)
