@@ -2,7 +2,9 @@
 
 While one commit is in flight, and in a pause behind it, text gathers; the next commit takes it all.
 An idle server commits a token at once. On a busy one a commit costs as much as the way of twenty
-tokens, so the pause grows with what the commit took, up to an interval that no reader can see.
+tokens, so the pause grows with what the commit took, up to an interval that no reader can see; and
+with the number of fragments in it, so that a process that produces hundreds of replies writes, and
+sends, fewer and longer pieces. Before a commit, what waits in the sources' sockets is read.
 """
 
 import asyncio
@@ -16,6 +18,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from streaming import metrics, statements, threads, tracing
 from streaming.conf import conf
+from streaming.pacing import Pace
 from streaming.statements import Fenced, Row
 
 if TYPE_CHECKING:
@@ -28,6 +31,9 @@ _FIRST_RETRY_SECONDS = 0.05
 _LONGEST_RETRY_SECONDS = 2.0
 _LEAST_PAUSE_SECONDS = 0.005  # on SQLite other processes need the file, too
 _REST_PER_WORK = 8
+_PAUSE_SECONDS_PER_FRAGMENT = 0.0004
+_LONGEST_PAUSE_SECONDS = 0.15
+_READING_SECONDS = 0.001  # in which the loop reads whatever has come
 
 
 class Journal:
@@ -39,6 +45,8 @@ class Journal:
         self._dirty: dict[LiveRun, None] = {}
         self._in_flight: list[LiveRun] = []
         self._work = asyncio.Event()
+        self.pace = Pace(self._work.set)
+        """Lets sources rest until the next turn."""
         self._committed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.failing_since: float | None = None
@@ -71,16 +79,24 @@ class Journal:
         while True:
             await self._work.wait()
             self._work.clear()
-            while self._dirty:
-                started = time.monotonic()
-                rows = self._freeze()
-                with tracing.span("commit", fragments=len(rows)):
-                    await self._commit(self._worker_id, rows)
-                took = time.monotonic() - started
-                metrics.commits.inc()
-                metrics.commit_seconds.observe(took)
-                metrics.commit_characters.observe(sum(len(piece.text) for _, piece in rows))
-                await asyncio.sleep(_pause_seconds(took))
+            while self._dirty or self.pace.wanted:
+                if self._dirty:
+                    await asyncio.sleep(await self._write())
+                if self.pace.wanted:
+                    self.pace.turn()
+                    await asyncio.sleep(_READING_SECONDS)
+
+    async def _write(self) -> float:
+        """Commit what is pending; return how long to let text gather before the next commit."""
+        started = time.monotonic()
+        rows = self._freeze()
+        with tracing.span("commit", fragments=len(rows)):
+            await self._commit(self._worker_id, rows)
+        took = time.monotonic() - started
+        metrics.commits.inc()
+        metrics.commit_seconds.observe(took)
+        metrics.commit_characters.observe(sum(len(piece.text) for _, piece in rows))
+        return _pause_seconds(took, len(rows))
 
     def _freeze(self) -> list[Row]:
         rows: list[Row] = []
@@ -161,8 +177,10 @@ class Journal:
         await self._committed.wait()
 
 
-def _pause_seconds(took: float) -> float:
-    """Say how long to let text gather, after a commit that took so long."""
+def _pause_seconds(took: float, fragments: int) -> float:
+    """Say how long to let text gather, after a commit of so many fragments that took so long."""
     # Where little is written commits are short, and the pause hardly shows.
-    pause = min(took * _REST_PER_WORK, conf().journal_min_interval_ms / 1000 - took)
-    return max(pause, _LEAST_PAUSE_SECONDS if connection.vendor == "sqlite" else 0.0)
+    usual = min(took * _REST_PER_WORK, conf().journal_min_interval_ms / 1000 - took)
+    crowded = min(fragments * _PAUSE_SECONDS_PER_FRAGMENT, _LONGEST_PAUSE_SECONDS) - took
+    least = _LEAST_PAUSE_SECONDS if connection.vendor == "sqlite" else 0.0
+    return max(usual, crowded, least)

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from django.db import DatabaseError, InterfaceError
 
-from streaming import facts, metrics, threads, tracing
+from streaming import facts, metrics, pacing, threads, tracing
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
@@ -182,6 +182,7 @@ class LiveRun(Feed):
         return failed("internal")
 
     async def _read_traced(self, source: Source) -> Outcome:
+        pacing.begin(self._worker.journal.pace)
         with tracing.span("upstream"):
             return await self._read(source)
 

@@ -28,6 +28,8 @@ from httpx_aiohttp import AiohttpTransport
 
 from conversations.providers.chunks import ChunkReader, reason_of_status
 from conversations.providers.sse_parser import EventTooLarge, SSEParser
+from streaming import pacing
+from streaming.pacing import Pace
 from streaming.source import Finish, Item, SourceFailed
 
 _LINGER_SECONDS = 2.0  # for the usage that follows the finish reason
@@ -35,7 +37,7 @@ _CLOSING_SECONDS = 0.05  # for the end of the body behind [DONE], so that the co
 _KEEPALIVE_SECONDS = 4.0  # below the five seconds after which common servers hang up
 _STATUS_SECONDS = 5.0
 _MAX_BODY_BYTES = 8 * 1024 * 1024
-_BODY = "aiohttp_body"
+_ANSWER = "aiohttp_response"
 Read = Callable[[], Awaitable[bytes]]
 
 
@@ -94,6 +96,7 @@ class ChatClient:
                         parser = SSEParser(max_event_bytes=self._max_event_bytes)
                         anything = False
                         until = inf
+                        pace = pacing.current()
                         while not reader.done:
                             if reader.finish_reason is None:
                                 data = await read()
@@ -107,6 +110,8 @@ class ChatClient:
                                 is_error = event.name == b"error"
                                 for item in reader.read(event.data, is_error=is_error):
                                     yield item
+                            if pace is not None and reader.finish_reason is None:
+                                _rest(response, pace)
                         if reader.done:
                             await _drop(read)
                         for item in _tail(parser, reader):
@@ -176,12 +181,15 @@ class ChatClient:
 
 
 class _Transport(AiohttpTransport):
-    """Says where aiohttp's own reader of the body is: httpx reads it through five generators."""
+    """Hands on aiohttp's own response.
+
+    Its body is read there, which httpx does through five generators, and its socket can rest.
+    """
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         response = await super().handle_async_request(request)
         stream: Any = response.stream
-        response.extensions[_BODY] = stream._aiohttp_response.content
+        response.extensions[_ANSWER] = stream._aiohttp_response
         return response
 
 
@@ -207,7 +215,16 @@ async def _reading(response: httpx.Response) -> AsyncGenerator[Read]:
         async with aclosing(response.aiter_bytes()) as pieces:  # type: ignore[type-var]
             yield lambda: anext(pieces, b"")
     else:
-        yield response.extensions[_BODY].readany
+        yield response.extensions[_ANSWER].content.readany
+
+
+def _rest(response: httpx.Response, pace: Pace) -> None:
+    """Leave what comes next in the socket until the next turn."""
+    connection = response.extensions[_ANSWER].connection
+    transport = None if connection is None else connection.transport
+    if transport is not None:  # else the body is at its end
+        transport.pause_reading()
+        pace.rest(transport.resume_reading)
 
 
 async def _before(until: float, read: Read) -> bytes:

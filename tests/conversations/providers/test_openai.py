@@ -12,8 +12,11 @@ import pytest
 import pytest_asyncio
 
 from conversations.providers.openai import OpenAIProvider
+from streaming import pacing
+from streaming.pacing import Pace
 from streaming.source import Finish, Progress, Text, Usage
 from tests.conversations.providers.conftest import ask, read
+from tests.waiting import until
 
 KEY = "key-nobody-may-see"
 END = [{"finish": "stop"}, {"done": True}]
@@ -80,6 +83,37 @@ async def test_text_usage_and_finish_arrive_in_order(provider):
         Usage(3, 5),
         Finish("stop"),
     ]
+
+
+async def test_what_follows_a_piece_waits_in_its_socket_for_the_next_turn():
+    more, written = asyncio.Event(), asyncio.Event()
+
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        kind = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+        writer.write(kind + b'data: {"choices":[{"delta":{"content":"now"}}]}\n\n')
+        await more.wait()
+        writer.write(b'data: {"choices":[{"delta":{"content":" then"}}]}\n\n')
+        await writer.drain()
+        written.set()
+        writer.close()
+
+    pace = Pace(lambda: None)
+    pacing.begin(pace)
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        provider = provider_of(f"http://127.0.0.1:{port}/v1")
+        async with aclosing(provider.stream(ask("Hi"))) as items:
+            assert await anext(items) == Text("now")
+            following = asyncio.ensure_future(anext(items))
+            await until(lambda: pace.wanted)
+            more.set()
+            await written.wait()
+            await asyncio.wait([following], timeout=0.1)
+            assert not following.done()
+            pace.turn()
+            assert await following == Text(" then")
+        await provider.aclose()
 
 
 @pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
