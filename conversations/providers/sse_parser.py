@@ -56,11 +56,13 @@ class SSEParser:
         if self._refusal is not None:
             raise self._refusal
         if self._at_boundary and data.startswith(b"data: ") and data.endswith(b"\n\n"):
-            # One event, whole: nearly always.
-            if 8 < len(data) < self._most and data.count(b"\n") == 2 and b"\r" not in data:
-                self.fields += 1
-                self._first_line = False
-                return [ParsedEvent(b"", data[6:-2])]
+            # Events of one line each, whole: nearly always.
+            if len(data) < self._most and b"\r" not in data:
+                lines = data[6:-2].split(b"\n\ndata: ")
+                if all(lines) and data.count(b"\n") == 2 * len(lines):
+                    self.fields += len(lines)
+                    self._first_line = False
+                    return [ParsedEvent(b"", line) for line in lines]
         if self._ended_with_cr and data.startswith(b"\n"):
             data = data[1:]
             self._ended_with_cr = False
