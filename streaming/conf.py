@@ -65,7 +65,7 @@ class StreamingSettings:
     storage_wait_seconds: float = 120.0
     """How long a run outlives its storage."""
     journal_min_interval_ms: float = 30.0
-    """On a busy server, time from the beginning of a commit to the next; text gathers meanwhile."""
+    """On a busy server, time from one commit to the next; it grows with the runs, to 150 ms."""
     poll_interval_ms: float = 150.0
     """Time between two looks at the runs of other workers, where these do not wake us."""
     wake_by: Literal["auto", "polling"] = "auto"
