@@ -15,7 +15,7 @@ from django.conf import settings  # noqa: E402
 
 from chatproject import observability  # noqa: E402
 from conversations.beside import TASKS  # noqa: E402
-from conversations.limits import BodyLimit  # noqa: E402
+from conversations.limits.bodies import BodyLimit  # noqa: E402
 from conversations.providers import providers  # noqa: E402
 from conversations.routing import websocket  # noqa: E402
 from streaming.access import AccessLog  # noqa: E402

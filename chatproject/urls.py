@@ -6,9 +6,9 @@ from django.urls import include, path
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
+from conversations.accounts.throttling import throttled
 from conversations.health import healthz, metrics, readyz
 from conversations.manifest import favicon
-from conversations.throttling import throttled
 
 admin.site.site_header = admin.site.site_title = format_lazy(
     _("{product} administration"), product=settings.PRODUCT_NAME

@@ -15,24 +15,23 @@ from ninja.responses import Status
 from pydantic import BaseModel, Field
 
 from conversations import (
-    account_api,
-    attachments_api,
     conf,
     conversing,
     errors,
-    exports_api,
     feedback,
-    imports_api,
     listing,
     notices_api,
     prompts_api,
     replies,
-    sharing_api,
     sync_api,
 )
-from conversations.accounts import signed_in, visitor
-from conversations.bearing import key_of
+from conversations.accounts import api as accounts_api
+from conversations.accounts.bearing import key_of
+from conversations.accounts.identity import signed_in, visitor
+from conversations.attachments import api as attachments_api
 from conversations.exceptions import BadJson, UnsupportedType
+from conversations.exports import api as exports_api
+from conversations.imports import api as imports_api
 from conversations.offering import catalogue
 from conversations.requests import (
     CONTENT_CHARACTERS,
@@ -48,6 +47,7 @@ from conversations.requests import (
     SendBody,
     StorableText,
 )
+from conversations.sharing import api as sharing_api
 from conversations.streams import start_and_answer
 from streaming import threads
 from streaming.conf import conf as streaming_conf
@@ -95,7 +95,7 @@ api = ChatAPI(
 )
 errors.install(api)
 for _part in (
-    account_api,
+    accounts_api,
     attachments_api,
     exports_api,
     feedback,

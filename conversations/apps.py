@@ -14,8 +14,9 @@ class ConversationsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from conversations import checks, sessions, sync  # noqa: F401  registers the system checks
-        from conversations.attachments import remove_file_with
+        from conversations import checks, sync  # noqa: F401  registers the system checks
+        from conversations.accounts import sessions
+        from conversations.attachments.keeping import remove_file_with
         from conversations.models import Attachment
 
         sessions.connect()

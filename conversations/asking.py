@@ -2,11 +2,12 @@
 
 from functools import partial
 
-from conversations import attachments, prompting
+from conversations import prompting
+from conversations.attachments import keeping
+from conversations.attachments.reading import Unread
 from conversations.branches import branch_to
 from conversations.models import Conversation, Message
 from conversations.providers.types import Model, Prompt
-from conversations.reading import Unread
 from conversations.tokens import estimate_tokens, most_characters
 
 _BATCH = 32
@@ -60,7 +61,7 @@ def prompt(
         temperature=chosen.get("temperature"),
         max_output_tokens=max_output_tokens or chosen.get("max_output_tokens"),
     )
-    files = attachments.enclosed_in(branch)
+    files = keeping.enclosed_in(branch)
     places = {
         place: files[message.id] for place, message in enumerate(branch) if message.id in files
     }

@@ -8,12 +8,13 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
 
-from conversations import bearing, keys, notices, replies, sync
-from conversations.accounts import user_of_session
-from conversations.addresses import address_of
+from conversations import notices, replies, sync
+from conversations.accounts import bearing, keys
+from conversations.accounts.identity import user_of_session
 from conversations.conversing import owns_reply, revision
 from conversations.errors import invalid
 from conversations.exceptions import ChatError, NotSignedIn, ScopeMissing, StorageUnavailable
+from conversations.limits.addresses import address_of
 from conversations.requests import Send
 from streaming import facts, frames, threads
 from streaming.consumers import RunConsumer

@@ -12,7 +12,7 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import async_only_middleware
 
 from conversations import conf
-from conversations.bearing import key_of
+from conversations.accounts.bearing import key_of
 
 _METHODS = "GET, POST, PATCH, DELETE"
 _MAY_SEND = (

@@ -10,9 +10,9 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from conversations import conf
-from conversations.addresses import is_loopback, request_scope
 from conversations.errors import respond, unlogged
 from conversations.exceptions import FiguresRefused
+from conversations.limits.addresses import is_loopback, request_scope
 from streaming import gauges, threads, workers
 
 _READY_SECONDS = 3.0

@@ -394,8 +394,8 @@ class Share(models.Model):
 
 
 # Tables with a module of their own.
-from conversations.attempts import Attempts as Attempts  # noqa: E402
-from conversations.key_models import ApiKey as ApiKey  # noqa: E402
-from conversations.key_models import Recheck as Recheck  # noqa: E402
-from conversations.webhook_models import Delivery as Delivery  # noqa: E402
-from conversations.webhook_models import Webhook as Webhook  # noqa: E402
+from conversations.accounts.attempts import Attempts as Attempts  # noqa: E402
+from conversations.accounts.key_models import ApiKey as ApiKey  # noqa: E402
+from conversations.accounts.key_models import Recheck as Recheck  # noqa: E402
+from conversations.webhooks.models import Delivery as Delivery  # noqa: E402
+from conversations.webhooks.models import Webhook as Webhook  # noqa: E402

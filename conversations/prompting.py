@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Literal, cast
 
-from conversations.enclosures import IMAGE_TOKENS, Enclosed, Enclosure, enclose
+from conversations.attachments.enclosures import IMAGE_TOKENS, Enclosed, Enclosure, enclose
 from conversations.providers.types import Model, Prompt, PromptMessage
 from conversations.tokens import estimate_tokens
 

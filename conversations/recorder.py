@@ -8,10 +8,12 @@ from django.db import connection
 from django.db.models import Field
 from django.utils import timezone
 
-from conversations import resuming, spending, webhooks
+from conversations import resuming
+from conversations.limits import spending
 from conversations.models import Conversation, Message
 from conversations.outcomes import about, outcome_of
 from conversations.sync import announce
+from conversations.webhooks import outbox
 from streaming.outcome import Usage
 from streaming.recorder import Recorded, Resumption, Settlement
 from streaming.transcript import StoredPart, text_of
@@ -68,7 +70,7 @@ class MessageRecorder:
             known_characters=found[5],
         )
         spending.add(owner_id, taken)
-        webhooks.put(run_id, owner_id, settlement, now)
+        outbox.put(run_id, owner_id, settlement, now)
         return True
 
     def load(self, run_id: UUID) -> Recorded | None:

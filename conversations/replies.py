@@ -7,13 +7,14 @@ from uuid import UUID
 from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
-from conversations import ending, rates, sources, starting
-from conversations.admission import Starter
+from conversations import ending, sources, starting
 from conversations.exceptions import ChatError, ReplyInProgress, StorageUnavailable
+from conversations.limits import rates
+from conversations.limits.admission import Starter
+from conversations.limits.turns import turn
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
-from conversations.turns import turn
 from streaming import runner, runs, threads, tracing, workers
 from streaming.conf import conf
 from streaming.source import Source
@@ -23,7 +24,7 @@ async def start(user_id: Any, request: Start, *, address: str = "") -> Begun:
     """Start a run, or attach to the one that the same request started.
 
     Args:
-        address: from where it is asked, see `addresses.py`.
+        address: from where it is asked, see `limits.addresses`.
     Raises:
         CallerError, NotNow: nothing was started.
     Cancellation:

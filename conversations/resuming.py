@@ -3,7 +3,8 @@
 from functools import partial
 from uuid import UUID
 
-from conversations import asking, offering, sources, spending
+from conversations import asking, offering, sources
+from conversations.limits import spending
 from conversations.models import Message
 from conversations.outcomes import spent_on
 from conversations.tokens import estimate_tokens

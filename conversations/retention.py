@@ -9,9 +9,10 @@ from django.db import DatabaseError, InterfaceError
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
-from conversations import conf, webhooks
+from conversations import conf
 from conversations.ending import discard
 from conversations.models import Conversation, Message
+from conversations.webhooks import outbox
 from streaming import threads
 
 logger = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ async def purge() -> int:
     Returns:
         How many conversations.
     """
-    await threads.write(webhooks.purge)
+    await threads.write(outbox.purge)
     count, days = 0, conf.retention_days()
     while days and (purged := await threads.write(purge_some, days)):
         count += purged

@@ -5,7 +5,7 @@ from typing import Any
 from channels.routing import URLRouter
 from django.urls import path
 
-from conversations.accounts import is_same_origin
+from conversations.accounts.identity import is_same_origin
 from conversations.consumers import ChatConsumer, key_of_scope
 
 BAD_ORIGIN = 4403

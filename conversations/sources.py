@@ -4,10 +4,10 @@ from contextlib import aclosing
 
 from asgiref.sync import sync_to_async
 
+from conversations.attachments.reading import Unread
 from conversations.joining import joined, rethought
 from conversations.providers import providers
 from conversations.providers.types import Prompt
-from conversations.reading import Unread
 from streaming.source import Source, SourceFailed
 
 

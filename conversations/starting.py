@@ -7,8 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import admission, asking, attachments, offering
-from conversations.admission import Starter
+from conversations import asking, offering
+from conversations.attachments import keeping
+from conversations.attachments.reading import Unread
 from conversations.exceptions import (
     BadCursorGiven,
     IdReused,
@@ -18,10 +19,11 @@ from conversations.exceptions import (
     StorageUnavailable,
     UnknownModel,
 )
+from conversations.limits import admission
+from conversations.limits.admission import Starter
 from conversations.models import Conversation, Message, Person, new_id
 from conversations.outcomes import about, spent_on
 from conversations.providers.types import Model, Prompt
-from conversations.reading import Unread
 from conversations.requests import Continue, Edit, Regenerate, Send, Start, digest
 from conversations.sync import announce
 from conversations.titling import title_of
@@ -159,15 +161,15 @@ def _question(
     if isinstance(start, Send):
         parent = _parent(start, conversation)
         asked = _new_question(start.id, conversation, parent, start.content)
-        attachments.enclose(starter.user_id, start.attachments or [], asked)
+        keeping.enclose(starter.user_id, start.attachments or [], asked)
         return asked
     message = conversation.messages.select_related("parent").get(id=start.message_id)
     if isinstance(start, Edit):
         if message.role != Message.Role.USER:
             raise InvalidField(_("Only a question can be edited."), field="message_id")
         version = _new_question(start.id, conversation, message.parent, start.content)
-        files = attachments.ids_of(message) if start.attachments is None else start.attachments
-        attachments.enclose(starter.user_id, files, version)
+        files = keeping.ids_of(message) if start.attachments is None else start.attachments
+        keeping.enclose(starter.user_id, files, version)
         return version
     question = message.parent if message.role == Message.Role.ASSISTANT else message
     if question is None or question.role != Message.Role.USER:
@@ -208,7 +210,7 @@ def _touch(starter: Starter, conversation: Conversation, question: Message, repl
     conversation.updated_at = reply.created_at
     changed = ["head", "updated_at"]
     if not conversation.title:
-        conversation.title = title_of(question.content or attachments.names_of(question))
+        conversation.title = title_of(question.content or keeping.names_of(question))
         changed.append("title")
     conversation.save(update_fields=changed)
     ids = {"conversation_id": conversation.id}

@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonR
 from django.http.response import HttpResponseBase
 
 from conversations import replies
-from conversations.accounts import signed_in
-from conversations.addresses import address_of, request_scope
+from conversations.accounts.identity import signed_in
 from conversations.conversing import owns_reply
 from conversations.errors import respond
 from conversations.exceptions import (
@@ -23,6 +22,7 @@ from conversations.exceptions import (
     StorageUnavailable,
     TooManyConnections,
 )
+from conversations.limits.addresses import address_of, request_scope
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun

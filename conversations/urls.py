@@ -3,12 +3,13 @@
 from django.db import connections, transaction
 from django.urls import URLPattern, include, path
 
-from conversations import share_page, views
-from conversations.account_urls import account
+from conversations import views
+from conversations.accounts.urls import account
 from conversations.api import api
 from conversations.console.urls import console
 from conversations.errors import no_such_endpoint
 from conversations.manifest import manifest
+from conversations.sharing import page
 from conversations.streams import events
 
 app_name = "holdfast"
@@ -17,7 +18,7 @@ _api, _, _api_name = api.urls
 _own = [
     path("", views.new_conversation, name="new"),
     path("c/<uuid:conversation_id>", views.conversation, name="conversation"),
-    path("s/<str:token>", share_page.shared, name="shared"),
+    path("s/<str:token>", page.shared, name="shared"),
     path("api/runs/<uuid:run_id>/events", events, name="events"),
     path("manifest.webmanifest", manifest, name="manifest"),
     *account,

@@ -12,7 +12,6 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import bulk
 from conversations.admin.delete_all import DeletingAdmin
 from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
 from conversations.admin.exports import ExportingAdmin
@@ -22,6 +21,7 @@ from conversations.admin.lists import CountedPaginator
 from conversations.admin.reading import may_read, note_reading
 from conversations.admin.search import matching, naming
 from conversations.admin.transcript import Totals, transcript
+from conversations.exports import bulk
 from conversations.models import Conversation, Message, Person
 from conversations.sync import announce
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import conf
 from conversations.admin.reading import may_read, note_reading
-from conversations.bulk import Format, Table
-from conversations.exports_api import download
+from conversations.exports.api import download
+from conversations.exports.bulk import Format, Table
 
 
 class ExportingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -10,7 +10,7 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from conversations import keys
+from conversations.accounts import keys
 from conversations.models import ApiKey
 
 

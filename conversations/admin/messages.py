@@ -14,7 +14,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import bulk
 from conversations.admin import statistics
 from conversations.admin.exports import ExportingAdmin
 from conversations.admin.filters import distinct
@@ -22,6 +21,7 @@ from conversations.admin.forms import ReadOnlyAdmin, outcome_badge
 from conversations.admin.lists import CountedPaginator
 from conversations.admin.reading import may_read, note_reading
 from conversations.admin.search import said_in
+from conversations.exports import bulk
 from conversations.models import Message
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext, ngettext
 from conversations import conf, offering, statistics
 from conversations.admin import charts
 from conversations.admin.reasons import in_words
-from conversations.filenames import file_name
+from conversations.exports.filenames import file_name
 from conversations.models import Message
 from conversations.statistics import RANGES, Day
 from streaming.responses import disposition

@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from conversations import webhooks
 from conversations.admin.forms import ReadOnlyAdmin
 from conversations.models import Delivery, Webhook
-from conversations.webhook_models import new_secret
+from conversations.webhooks import outbox
+from conversations.webhooks.models import new_secret
 
 
 class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -69,11 +69,11 @@ class WebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if change and form.cleaned_data.get("renew"):
             obj.secret = new_secret()
         super().save_model(request, obj, form, change)
-        transaction.on_commit(webhooks.forget)
+        transaction.on_commit(outbox.forget)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         super().delete_model(request, obj)
-        transaction.on_commit(webhooks.forget)
+        transaction.on_commit(outbox.forget)
 
     def response_add(
         self, request: HttpRequest, obj: Any, post_url_continue: str | None = None
@@ -116,7 +116,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send the selected deliveries again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: "QuerySet[Delivery]") -> None:
-        count = webhooks.redeliver(list(queryset.values_list("pk", flat=True)))
+        count = outbox.redeliver(list(queryset.values_list("pk", flat=True)))
         text = ngettext(
             "%(count)s delivery is sent again.", "%(count)s deliveries are sent again.", count
         )

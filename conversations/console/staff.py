@@ -10,7 +10,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 
-from conversations.accounts import user_of_session
+from conversations.accounts.identity import user_of_session
 from conversations.errors import not_found
 from streaming import threads
 from streaming.conf import conf

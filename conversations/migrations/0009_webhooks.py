@@ -6,7 +6,7 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
-import conversations.webhook_models
+import conversations.webhooks.models
 
 
 class Migration(migrations.Migration):
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                 (
                     "secret",
                     models.CharField(
-                        default=conversations.webhook_models.new_secret,
+                        default=conversations.webhooks.models.new_secret,
                         editable=False,
                         max_length=100,
                     ),

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import get_language_info
 
 from conversations import conf
-from conversations.accounts import sign_in_is_ours
+from conversations.accounts.identity import sign_in_is_ours
 
 register = template.Library()
 

@@ -4,7 +4,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from pytest_django import Settings
 
-from conversations.accounts import user_of_session
+from conversations.accounts.identity import user_of_session
 from conversations.models import Guest, Person
 from streaming import threads
 from tests.conftest import Client

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conversations.addresses import address_of, is_loopback
+from conversations.limits.addresses import address_of, is_loopback
 from tests.conftest import SetStreaming
 
 

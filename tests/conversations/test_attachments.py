@@ -16,8 +16,8 @@ from PIL import Image
 from pytest_django import Settings
 
 from conversations import ending
+from conversations.attachments.reading import Unread
 from conversations.models import Attachment, Message
-from conversations.reading import Unread
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, error_of, messages, new_id, send

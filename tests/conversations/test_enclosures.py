@@ -3,7 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations.enclosures import (
+from conversations.attachments.enclosures import (
     IMAGE_TOKENS,
     Enclosed,
     ImageFile,

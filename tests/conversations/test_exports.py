@@ -11,9 +11,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversations.documents import closed
-from conversations.exports import as_json
-from conversations.filenames import file_name
+from conversations.exports.documents import closed
+from conversations.exports.downloads import as_json
+from conversations.exports.filenames import file_name
 from conversations.models import Conversation, Message, Prompt, new_id
 from streaming import threads
 from streaming.responses import disposition

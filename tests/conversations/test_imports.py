@@ -17,7 +17,7 @@ from conversations.imports.archive import found_in
 from conversations.imports.found import MESSAGE_CHARACTERS
 from conversations.imports.items import items
 from conversations.imports.ours import FORMAT
-from conversations.limits import BodyLimit
+from conversations.limits.bodies import BodyLimit
 from conversations.models import Conversation, Message
 from streaming import threads
 from tests.conftest import Client

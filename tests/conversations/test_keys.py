@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversations import keys
+from conversations.accounts import keys
 from conversations.models import ApiKey, Guest
 from conversations.routing import websocket
 from streaming import threads

@@ -10,8 +10,8 @@ from django.db.models import ProtectedError
 from django.db.models.signals import pre_delete
 from pytest_django import Settings
 
+from conversations.accounts.throttling import PAIR
 from conversations.models import Attachment, Conversation, Message, Person, Prompt, Share
-from conversations.throttling import PAIR
 from streaming import threads
 from streaming.models import Fragment, Run
 from tests.conftest import Client

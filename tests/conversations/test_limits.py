@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from conversations import rates
+from conversations.limits import rates
+from conversations.limits.spending import seconds_to_midnight, spent_today
 from conversations.models import Spending
-from conversations.spending import seconds_to_midnight, spent_today
 from streaming import metrics, threads, workers
 from streaming.connections import A_FEW
 from streaming.consumers import TOO_MANY
@@ -144,7 +144,7 @@ async def test_a_continued_reply_is_counted_once(alice: Client) -> None:
 async def test_a_guest_has_a_day_too_and_takes_it_along(
     clients: Any, alice: Client, settings: Settings, set_streaming: SetStreaming
 ) -> None:
-    from conversations import guests
+    from conversations.accounts import guests
 
     settings.ALLOW_GUESTS = True
     set_streaming(TOKENS_PER_DAY=100)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from conversations import rates
+from conversations.limits import rates
 from tests.conftest import Settings
 from tests.redis_server import RedisServer
 

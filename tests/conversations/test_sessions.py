@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 
-from conversations.sessions import recheck
+from conversations.accounts.sessions import recheck
 from streaming import threads
 from streaming.consumers import NOT_SIGNED_IN
 from tests.conftest import Client

@@ -6,9 +6,10 @@ from uuid import UUID, uuid4
 import pytest
 from django.db.models import Q
 
-from conversations import ending, replies, starting, turns
-from conversations.admission import Starter
+from conversations import ending, replies, starting
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
+from conversations.limits import turns
+from conversations.limits.admission import Starter
 from conversations.models import Conversation, Message, Person
 from conversations.providers.scripted import ScriptedProvider
 from conversations.providers.types import Prompt

@@ -9,8 +9,8 @@ from django.core import mail
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversations.attempts import Attempts
-from conversations.throttling import ACCOUNT, ADDRESS, MAIL, PAIR
+from conversations.accounts.attempts import Attempts
+from conversations.accounts.throttling import ACCOUNT, ADDRESS, MAIL, PAIR
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.test_account_pages import PASSWORD, doors, who

@@ -16,9 +16,9 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversations import outgoing, webhooks
-from conversations.delivering import deliver
 from conversations.models import Delivery, Webhook
+from conversations.webhooks import outbox, outgoing
+from conversations.webhooks.delivering import deliver
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse
@@ -34,9 +34,9 @@ def quick(settings: Settings) -> Any:
     settings.WEBHOOKS_TIMEOUT_SECONDS = 5
     settings.WEBHOOKS_RETRY_SECONDS = 0
     settings.WEBHOOKS_ATTEMPTS = 3
-    webhooks.forget()
+    outbox.forget()
     yield
-    webhooks.forget()
+    outbox.forget()
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def delivering(current_worker: Any) -> AsyncIterator[None]:
 
 async def hook(url: str, **fields: Any) -> Webhook:
     made = await threads.write(lambda: Webhook.objects.create(url=url, **fields))
-    webhooks.forget()
+    outbox.forget()
     return made
 
 
@@ -111,7 +111,7 @@ async def test_a_settled_reply_is_reported_with_a_signature_that_the_documentati
 
 
 def webhooks_secret() -> str:
-    from conversations.webhook_models import new_secret
+    from conversations.webhooks.models import new_secret
 
     return new_secret()
 
@@ -128,9 +128,9 @@ async def test_the_text_goes_only_where_it_may(alice: Client) -> None:
 
 async def test_where_there_is_no_webhook_settling_asks_nothing_more(alice: Client) -> None:
     def count() -> int:
-        webhooks.look()
+        outbox.look()
         with CaptureQueriesContext(connection) as caught:
-            webhooks.put(None, None, None, timezone.now())  # type: ignore[arg-type]
+            outbox.put(None, None, None, timezone.now())  # type: ignore[arg-type]
         return len(caught)
 
     assert await threads.write(count) == 0
@@ -203,29 +203,29 @@ async def test_several_workers_share_what_waits(alice: Client) -> None:
     conversation = await converse(alice)
     for _ in range(3):
         await asked(alice, conversation, "Holdfast")
-    first = await threads.write(webhooks.claim, 2, [])
-    second = await threads.write(webhooks.claim, 2, [])
+    first = await threads.write(outbox.claim, 2, [])
+    second = await threads.write(outbox.claim, 2, [])
     assert (len(first), len(second)) == (2, 1)
     assert not {one.id for one in first} & {one.id for one in second}
-    assert await threads.write(webhooks.claim, 2, []) == []
+    assert await threads.write(outbox.claim, 2, []) == []
 
 
 async def test_an_attempt_that_lost_its_claim_decides_nothing(alice: Client) -> None:
     await hook("http://127.0.0.1:9/a")
     await asked(alice, await converse(alice), "Holdfast")
-    [late] = await threads.write(webhooks.claim, 1, [])
+    [late] = await threads.write(outbox.claim, 1, [])
     await threads.write(lambda: Delivery.objects.update(next_at=timezone.now()))
-    [taker] = await threads.write(webhooks.claim, 1, [])
+    [taker] = await threads.write(outbox.claim, 1, [])
     assert (taker.id, taker.attempt) == (late.id, 2)
 
     def finish() -> None:
-        webhooks.finish(late, "timeout", delivered=False, final=True)
+        outbox.finish(late, "timeout", delivered=False, final=True)
 
     await threads.write(finish)
     [row] = await deliveries()
     assert row.state == "waiting"
-    await threads.write(webhooks.give_back, taker)
-    [again] = await threads.write(webhooks.claim, 1, [])
+    await threads.write(outbox.give_back, taker)
+    [again] = await threads.write(outbox.claim, 1, [])
     assert (again.id, again.attempt, again.body) == (late.id, 2, late.body)
 
 
@@ -233,12 +233,12 @@ async def test_a_webhook_that_was_deleted_this_instant_costs_no_reply_its_end(
     alice: Client,
 ) -> None:
     made = await hook("http://127.0.0.1:9/a")
-    await threads.write(webhooks.look)
+    await threads.write(outbox.look)
     await threads.write(lambda: Webhook.objects.filter(pk=made.pk)._raw_delete("default"))
     reply = await asked(alice, await converse(alice), "Holdfast")
     assert reply
     assert len(await deliveries()) == 1
-    assert await threads.write(webhooks.claim, 1, []) == []
+    assert await threads.write(outbox.claim, 1, []) == []
     assert await deliveries() == []
 
 
@@ -329,7 +329,7 @@ async def test_staff_make_a_webhook_see_its_secret_once_and_send_again(
     assert made.secret in page.content.decode()
     change = reverse("admin:holdfast_conversations_webhook_change", args=[made.pk])
     assert made.secret not in (await root.get(change)).content.decode()
-    webhooks.forget()
+    outbox.forget()
     await asked(alice, await converse(alice), "Holdfast")
     dead = await done()
     changelist = reverse("admin:holdfast_conversations_delivery_changelist")
@@ -375,6 +375,6 @@ async def test_reports_of_a_person_go_with_them(alice: Client) -> None:
 
 def test_pauses_grow_to_six_hours(settings: Settings) -> None:
     settings.WEBHOOKS_RETRY_SECONDS = 5
-    pauses = [webhooks.pause(attempt).total_seconds() for attempt in (1, 2, 3, 50)]
+    pauses = [outbox.pause(attempt).total_seconds() for attempt in (1, 2, 3, 50)]
     wanted = [5, 20, 80, 6 * 3600]
     assert all(0.8 * want <= got <= 1.2 * want for got, want in zip(pauses, wanted, strict=True))

@@ -10,7 +10,7 @@ from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from conversations.attachments import purge_unsent
+from conversations.attachments.keeping import purge_unsent
 from conversations.models import Attachment
 
 _ROOT = "attachments"

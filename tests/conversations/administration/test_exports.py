@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from conversations import bulk
+from conversations.exports import bulk
 from conversations.models import Conversation, Message
 from streaming import threads
 from streaming.models import Run

@@ -9,13 +9,13 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from conversations import leaving
-from conversations.attempts import succeeded, try_now
-from conversations.bearing import key_of
+from conversations.accounts import leaving
+from conversations.accounts.attempts import succeeded, try_now
+from conversations.accounts.bearing import key_of
+from conversations.accounts.guests import is_guest
+from conversations.accounts.throttling import PAIR, password_of
 from conversations.exceptions import InvalidField, TooManyRequests
-from conversations.guests import is_guest
 from conversations.requests import StorableText
-from conversations.throttling import PAIR, password_of
 from streaming import threads
 
 router = Router()

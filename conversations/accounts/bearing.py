@@ -5,9 +5,9 @@ from typing import Any
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from conversations import keys
+from conversations.accounts import keys
+from conversations.accounts.keys import Holder
 from conversations.exceptions import NotSignedIn, ScopeMissing
-from conversations.keys import Holder
 from streaming import facts, threads
 
 _SAFE = ("GET", "HEAD", "OPTIONS")

@@ -7,7 +7,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import EmailField
 
-from conversations import spending
+from conversations.limits import spending
 from conversations.models import Attachment, Conversation, Guest, Person, Prompt
 from conversations.sync import announce
 from streaming.models import Run

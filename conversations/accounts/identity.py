@@ -24,8 +24,9 @@ from django.utils.http import is_same_domain
 from django.utils.translation import gettext as _
 from ninja.utils import check_csrf
 
-from conversations import conf, guests
-from conversations.bearing import bearer, key_of
+from conversations import conf
+from conversations.accounts import guests
+from conversations.accounts.bearing import bearer, key_of
 from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
 from streaming import facts, threads
 

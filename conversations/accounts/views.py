@@ -18,9 +18,10 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView, TemplateView
 
-from conversations import conf, guests
-from conversations.account_forms import ResetForm, SignInForm, SignUpForm
-from conversations.accounts import backend_for_guests
+from conversations import conf
+from conversations.accounts import guests
+from conversations.accounts.forms import ResetForm, SignInForm, SignUpForm
+from conversations.accounts.identity import backend_for_guests
 
 _FORM = "conversations/account/form.html"
 _NOTE = "conversations/account/note.html"

@@ -14,14 +14,14 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from ninja import Router
 
-from conversations.accounts import signed_in_with_file
+from conversations.accounts.identity import signed_in_with_file
+from conversations.attachments.form_files import one_file
 from conversations.exceptions import (
     ChatError,
     StorageUnavailable,
     TooManyRequests,
     UnsupportedType,
 )
-from conversations.form_files import one_file
 from conversations.imports.taking import Import
 from streaming.responses import LinesStreamResponse
 

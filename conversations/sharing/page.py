@@ -12,9 +12,10 @@ from django.utils.text import Truncator
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
 
-from conversations import conf, sharing, views
+from conversations import conf, views
 from conversations.errors import not_found
 from conversations.models import Share
+from conversations.sharing import snapshots
 
 _DESCRIPTION_CHARACTERS = 200
 
@@ -22,7 +23,7 @@ _DESCRIPTION_CHARACTERS = 200
 @require_safe
 async def shared(request: HttpRequest, token: str) -> HttpResponse:
     """Show a snapshot; a link that was never made or was revoked leads to the page of 404."""
-    share = await sync_to_async(sharing.published)(token)
+    share = await sync_to_async(snapshots.published)(token)
     if share is None:
         return _private(not_found(request, Http404()))
     response = render(request, "conversations/share.html", _context(request, share))

@@ -10,9 +10,9 @@ from ninja import Router
 from ninja.responses import Status
 from pydantic import BaseModel, Field
 
-from conversations import sharing
 from conversations.models import Share
 from conversations.requests import StorableText
+from conversations.sharing import snapshots
 from streaming import threads
 
 router = Router()
@@ -31,7 +31,7 @@ class ShareBody(BaseModel):
 async def read_share(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
     """Say whether a conversation is shared, and how."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    share = await sync_to_async(sharing.find)(user_id, conversation_id)
+    share = await sync_to_async(snapshots.find)(user_id, conversation_id)
     return {"share": None if share is None else _shape(request, share)}
 
 
@@ -40,7 +40,7 @@ async def share(request: HttpRequest, conversation_id: UUID, payload: ShareBody)
     """Share a snapshot of the visible branch, or bring the one that is shared up to date."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
     chosen = payload.model_dump(exclude_unset=True)
-    new, found = await threads.write(sharing.publish, user_id, conversation_id, chosen)
+    new, found = await threads.write(snapshots.publish, user_id, conversation_id, chosen)
     return Status(201 if new else 200, _shape(request, found))
 
 
@@ -48,7 +48,7 @@ async def share(request: HttpRequest, conversation_id: UUID, payload: ShareBody)
 async def revoke_share(request: HttpRequest, conversation_id: UUID) -> Status[None]:
     """Stop sharing; the link leads nowhere from now on."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    await threads.write(sharing.revoke, user_id, conversation_id)
+    await threads.write(snapshots.revoke, user_id, conversation_id)
     return Status(204, None)
 
 
@@ -60,7 +60,7 @@ def _shape(request: HttpRequest, share: Share) -> dict[str, Any]:
         "title": share.title,
         "description": share.description,
         "indexable": share.indexable,
-        "reasoning": sharing.has_reasoning(share),
+        "reasoning": snapshots.has_reasoning(share),
         "messages": len(share.messages),
         "created_at": share.created_at,
     }

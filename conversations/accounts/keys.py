@@ -11,8 +11,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from conversations.accounts.sessions import recheck
 from conversations.models import ApiKey
-from conversations.sessions import recheck
 
 READ: Final = "read"
 CHAT: Final = "chat"

@@ -11,10 +11,10 @@ from uuid import UUID
 import msgspec
 from django.contrib.auth import get_user_model
 
-from conversations import documents, tables
 from conversations.branches import branch_to
 from conversations.conversing import user_shape
 from conversations.exceptions import NotFound
+from conversations.exports import documents, tables
 from conversations.models import Attachment, Conversation, Message, Prompt, Share
 from conversations.shapes import attachment_shape, conversation_shape, message_shape
 from streaming import responses, threads

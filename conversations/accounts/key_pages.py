@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect
 from django.views.generic import FormView, View
 
-from conversations import guests, keys
+from conversations.accounts import guests, keys
 from conversations.models import ApiKey
 
 MOST_OF_A_PERSON = 50

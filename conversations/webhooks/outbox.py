@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from conversations import conf
 from conversations.models import Delivery, Message, Webhook
-from conversations.signatures import headers
+from conversations.webhooks.signatures import headers
 from streaming.recorder import Settlement
 from streaming.transcript import text_of
 

@@ -7,7 +7,6 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import spending
 from conversations.exceptions import (
     Draining,
     InvalidField,
@@ -15,6 +14,7 @@ from conversations.exceptions import (
     TooManyRequests,
     TooManyRuns,
 )
+from conversations.limits import spending
 from conversations.models import Person
 from conversations.requests import Edit, Send, Start
 from streaming import metrics

@@ -9,10 +9,10 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 from django.views.i18n import set_language
 
-from conversations import account_views as pages
-from conversations import key_pages
-from conversations.accounts import sign_in_is_ours
-from conversations.throttling import throttled, throttled_mail, throttled_password
+from conversations.accounts import key_pages
+from conversations.accounts import views as pages
+from conversations.accounts.identity import sign_in_is_ours
+from conversations.accounts.throttling import throttled, throttled_mail, throttled_password
 
 View = Callable[..., HttpResponseBase]
 

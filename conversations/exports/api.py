@@ -10,8 +10,9 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext
 from ninja import Router
 
-from conversations import conf, exports
-from conversations.filenames import file_name
+from conversations import conf
+from conversations.exports import downloads
+from conversations.exports.filenames import file_name
 from streaming.responses import WrittenFileResponse
 
 router = Router()
@@ -36,14 +37,14 @@ async def export_conversation(
 ) -> WrittenFileResponse:
     """Download a conversation: the visible branch as Markdown, or the whole tree."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    title = await sync_to_async(exports.title_of_mine)(user_id, conversation_id)
+    title = await sync_to_async(downloads.title_of_mine)(user_id, conversation_id)
     match format:
         case "md":
-            pieces = exports.as_markdown(conversation_id, _words())
+            pieces = downloads.as_markdown(conversation_id, _words())
         case "csv":
-            pieces = exports.as_csv(conversation_id)
+            pieces = downloads.as_csv(conversation_id)
         case _:
-            pieces = exports.as_json(conversation_id)
+            pieces = downloads.as_json(conversation_id)
     return download(pieces, title=title, extension=format)
 
 
@@ -53,7 +54,7 @@ async def export_all(
 ) -> WrittenFileResponse:
     """Download every conversation."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    write = exports.all_as_csv if format == "csv" else exports.all_as_jsonl
+    write = downloads.all_as_csv if format == "csv" else downloads.all_as_jsonl
     return download(write(user_id), title=_dated(gettext("conversations")), extension=format)
 
 
@@ -61,7 +62,7 @@ async def export_all(
 async def export_account(request: HttpRequest) -> WrittenFileResponse:
     """Download everything that is kept of this person."""
     user_id = request.auth.pk  # type: ignore[attr-defined]
-    return download(exports.account(user_id), title=_dated(gettext("account")), extension="json")
+    return download(downloads.account(user_id), title=_dated(gettext("account")), extension="json")
 
 
 def _dated(what: str) -> str:

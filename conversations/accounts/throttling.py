@@ -19,8 +19,8 @@ from django.utils.crypto import constant_time_compare
 from django.utils.translation import ngettext
 
 from conversations import conf
-from conversations.addresses import address_of
-from conversations.attempts import Counted, Rule, succeeded, try_now
+from conversations.accounts.attempts import Counted, Rule, succeeded, try_now
+from conversations.limits.addresses import address_of
 
 View = Callable[..., HttpResponseBase]
 
@@ -31,7 +31,7 @@ MAIL = Rule("mail", free=3, longest_seconds=900)
 MAIL_ADDRESS = Rule("mail address", free=10, longest_seconds=900)
 
 _COOKIE = "holdfast_known"
-_SALT = "conversations.throttling"
+_SALT = "conversations.accounts.throttling"
 _COOKIE_SECONDS = 60 * 60 * 24 * 365
 
 

@@ -16,7 +16,8 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from conversations import conf, content_types
+from conversations import conf
+from conversations.attachments import content_types
 from conversations.exceptions import InvalidField, NotFound, TooLarge, TooManyRequests
 from conversations.models import Attachment, Message, Person, new_id
 from streaming.responses import Download

@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple, cast
 from django.core.files.storage import default_storage
 from PIL import Image, ImageOps
 
-from conversations.content_types import DAMAGED, encoding_of, is_image
-from conversations.enclosures import (
+from conversations.attachments.content_types import DAMAGED, encoding_of, is_image
+from conversations.attachments.enclosures import (
     MOST_IMAGES,
     Enclosure,
     ImageFile,

@@ -6,8 +6,9 @@ from functools import partial
 
 from django.db import DatabaseError, InterfaceError
 
-from conversations import conf, outgoing, webhooks
-from conversations.webhooks import Claimed
+from conversations import conf
+from conversations.webhooks import outbox, outgoing
+from conversations.webhooks.outbox import Claimed
 from streaming import threads, workers
 from streaming.detached import spawn
 
@@ -48,14 +49,14 @@ class Deliverer:
 
     async def _look(self) -> None:
         try:
-            if not await threads.read(webhooks.look):
+            if not await threads.read(outbox.look):
                 return
             room = MOST_AT_ONCE - len(self._tasks)
             if room <= 0:
                 return
             # One webhook's share at a time: what is claimed may all be for the same one.
             most = min(room, MOST_OF_ONE)
-            found = await threads.write(webhooks.claim, most, self._busy())
+            found = await threads.write(outbox.claim, most, self._busy())
             for claimed in found:
                 task = spawn(self._try(claimed), name="deliver")
                 self._tasks[task] = claimed
@@ -84,7 +85,7 @@ class Deliverer:
             logger.info("Webhook %s did not take it: %s", claimed.webhook_id, answer.outcome)
 
         def finish() -> None:
-            webhooks.finish(claimed, answer.outcome, delivered=answer.taken, final=answer.gone)
+            outbox.finish(claimed, answer.outcome, delivered=answer.taken, final=answer.gone)
 
         await threads.write(finish)
 
@@ -98,14 +99,14 @@ class Deliverer:
         if late:
             await asyncio.wait(late)
         for task in late:
-            await threads.write(webhooks.give_back, under_way[task])
+            await threads.write(outbox.give_back, under_way[task])
 
 
 async def deliver() -> None:
     """Deliver until this is cancelled; for `streaming.asgi.wrap`."""
     deliverer = Deliverer()
-    webhooks.listener = partial(workers.current().run_soon, deliverer.wake)
+    outbox.listener = partial(workers.current().run_soon, deliverer.wake)
     try:
         await deliverer.run()
     finally:
-        webhooks.listener = None
+        outbox.listener = None

@@ -1,0 +1,1 @@
+"""People: who is asking, guests, sessions, passwords, API keys, leaving."""

@@ -1,0 +1,1 @@
+"""Files of messages: kept, served, and read for models."""

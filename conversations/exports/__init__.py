@@ -1,0 +1,1 @@
+"""Conversations and messages as files, of any length."""

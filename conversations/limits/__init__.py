@@ -1,0 +1,1 @@
+"""How much somebody may ask for: rates, runs, tokens, sizes."""

@@ -1,0 +1,1 @@
+"""Reports of settled replies to other servers: the outbox, and its delivery."""
