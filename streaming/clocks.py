@@ -1,7 +1,9 @@
 """What ends the live runs of this process from outside their sources."""
 
 import time
-from typing import TYPE_CHECKING
+from collections import ChainMap
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from streaming import metrics, takeover, threads
 from streaming.conf import conf
@@ -38,7 +40,7 @@ class Clocks:
     async def reconcile(self) -> None:
         """Settle rows of ours that we do not produce: their start was cut half-way."""
         if self._worker.registered.is_set():
-            held = self._worker.runs
+            held = ChainMap[UUID, Any](self._worker.runs, self._worker.orphans.unsure)
             settled = await threads.write(takeover.settle_unheld, self._worker.id, held)
             for ended in settled.values():
                 metrics.count_end(ended.status, ended.reason)

@@ -11,7 +11,7 @@ from django.db import DatabaseError, InterfaceError
 from streaming import metrics, resuming, runner, takeover, threads
 from streaming.conf import conf
 from streaming.detached import spawn
-from streaming.resuming import Claimed, Unresumable
+from streaming.resuming import Claimed, Unresumable, Unsure
 from streaming.statements import Fenced
 from streaming.watch import Watch
 
@@ -38,6 +38,8 @@ class Orphans:
         """Since when we have no room for a run that could go on."""
         self._failures: dict[UUID, tuple[int, float]] = {}
         """How often a takeover failed, and our own beat when that was counted."""
+        self.unsure: dict[UUID, Claimed] = {}
+        """Claims whose answer was lost: they may be ours, so nobody settles them meanwhile."""
 
     def look_soon(self) -> None:
         """Look for such runs, unless we do already."""
@@ -64,7 +66,7 @@ class Orphans:
 
     async def _continue(self) -> list[UUID]:
         """Go on with what can go on; return what is to be settled instead."""
-        found = await threads.read(resuming.resumable)
+        found = [*self.unsure, *await threads.read(resuming.resumable)]
         if not self._left_since.keys() <= set(found):
             self._left_since.clear()  # the others are not done with claiming
         self._failures = {
@@ -72,7 +74,9 @@ class Orphans:
         }
         given_up = []
         for run_id in found:
-            if self._worker.draining or not self._worker.registered.is_set():
+            if not self._worker.registered.is_set():
+                break
+            if self._worker.draining and run_id not in self.unsure:
                 break
             if self._has_room():
                 self._left_since.pop(run_id, None)
@@ -130,15 +134,23 @@ class Orphans:
         return count >= _MOST_FAILURES
 
     async def _claim(self, run_id: UUID) -> bool | Exception:
-        worker_id = self._worker.id
+        worker_id, unsure = self._worker.id, self.unsure.get(run_id)
         try:
-            claimed = await threads.write(resuming.claim, worker_id, run_id)
+            claimed = await threads.write(resuming.claim, worker_id, run_id, unsure)
             if claimed is not None and self._worker.id == worker_id:
                 self._go_on(claimed)
+        except Unsure as error:
+            self.unsure[run_id] = error.claimed
+            return error.cause
+        except (DatabaseError, InterfaceError) as error:
+            return error
         except Unresumable:
+            self.unsure.pop(run_id, None)
             return False
         except Exception as error:  # it is the look's, which may have been cancelled
+            self.unsure.pop(run_id, None)
             return error
+        self.unsure.pop(run_id, None)
         return True
 
     def _go_on(self, claimed: Claimed) -> None:

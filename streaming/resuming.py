@@ -35,46 +35,77 @@ class Claimed(NamedTuple):
     source: Callable[[], Source]
 
 
+class Unsure(Exception):
+    """The answer to the commit of a claim was lost: only the database knows whose the run is."""
+
+    def __init__(self, claimed: Claimed, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.claimed = claimed
+        self.cause = cause
+
+
 def resumable() -> list[UUID]:
     """List the runs of lost workers that may go on, the oldest first."""
     rows = Run.objects.orphaned().resumable(tries=conf().resume_tries)
     return list(rows.order_by("started_at").values_list("id", flat=True))
 
 
-def claim(worker_id: UUID, run_id: UUID) -> Claimed | None:
+def claim(worker_id: UUID, run_id: UUID, unsure: Claimed | None = None) -> Claimed | None:
     """Make a lost run ours.
 
+    Args:
+        unsure: an earlier claim of ours whose answer was lost; where it was made, it is returned.
     Returns:
         None where another worker was quicker.
     Raises:
         Unresumable: it has to be settled.
         Fenced: this worker may not produce.
+        Unsure: it is to be claimed once more, with what this carries.
     """
-    with transaction.atomic():
-        statements.lock_worker(worker_id)
-        run = _locked(run_id)
-        if run is None:
-            return None
-        lasted_seconds = _lasted_seconds(run_id)
-        deadline = conf().deadline_seconds
-        if deadline and lasted_seconds >= deadline:
-            raise Unresumable
-        parts = statements.stored_parts([run_id])[run_id]
-        resumption = _resumption(run_id, parts)
-        tries = run.tries + (0 if run.released else 1)
-        new = NewRun(
-            run_id=run_id,
-            claim=uuid4(),
-            about=run.about,
-            on_disconnect="stop" if run.on_disconnect == "stop" else "continue",
-            stored=parts,
-            spent=resumption.spent,
-            lasted_seconds=lasted_seconds,
-        )
-        Run.objects.filter(id=run_id).update(
-            worker_id=worker_id, claim=new.claim, tries=tries, claimed_at=Now(), released=False
-        )
-        return Claimed(new, resumption.source)
+    claimed = None
+    try:
+        with transaction.atomic():
+            statements.lock_worker(worker_id)
+            if unsure is not None and _is_made(unsure, worker_id):
+                return unsure
+            claimed = _claim(worker_id, run_id)
+    except (OperationalError, InterfaceError) as error:
+        if claimed is None:
+            raise
+        raise Unsure(claimed, error) from error
+    return claimed
+
+
+def _is_made(unsure: Claimed, worker_id: UUID) -> bool:
+    # By its id alone, so that a commit that the database is still at work on is waited for.
+    run = Run.objects.select_for_update().filter(id=unsure.new.run_id).first()
+    return run is not None and (run.worker_id, run.claim) == (worker_id, unsure.new.claim)
+
+
+def _claim(worker_id: UUID, run_id: UUID) -> Claimed | None:
+    run = _locked(run_id)
+    if run is None:
+        return None
+    lasted_seconds = _lasted_seconds(run_id)
+    deadline = conf().deadline_seconds
+    if deadline and lasted_seconds >= deadline:
+        raise Unresumable
+    parts = statements.stored_parts([run_id])[run_id]
+    resumption = _resumption(run_id, parts)
+    tries = run.tries + (0 if run.released else 1)
+    new = NewRun(
+        run_id=run_id,
+        claim=uuid4(),
+        about=run.about,
+        on_disconnect="stop" if run.on_disconnect == "stop" else "continue",
+        stored=parts,
+        spent=resumption.spent,
+        lasted_seconds=lasted_seconds,
+    )
+    Run.objects.filter(id=run_id).update(
+        worker_id=worker_id, claim=new.claim, tries=tries, claimed_at=Now(), released=False
+    )
+    return Claimed(new, resumption.source)
 
 
 def _locked(run_id: UUID) -> Run | None:

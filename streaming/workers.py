@@ -77,7 +77,7 @@ class LocalWorker:
         self._lock: LockFile | None = None
         self._clocks = Clocks(self)
         self._watch = Watch()
-        self._orphans = Orphans(self, self._watch)
+        self.orphans = Orphans(self, self._watch)
         self._reported = False
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None
@@ -173,7 +173,7 @@ class LocalWorker:
     async def _look(self) -> None:
         if self.registered.is_set():
             await self._watch.look(self.id)
-            self._orphans.look_soon()
+            self.orphans.look_soon()
 
     def _look_for_stops(self) -> None:
         once(self._clocks.poll_stops, name="look for stops")
@@ -236,7 +236,7 @@ class LocalWorker:
         for task in [*self._tasks, self._write_task]:
             task.cancel()
         await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
-        await self._orphans.finish()
+        await self.orphans.finish()
         await self.waking.close()
         if self._may_have_row:
             await _quietly(takeover.unregister, self.id)

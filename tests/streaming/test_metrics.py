@@ -81,7 +81,7 @@ async def test_a_takeover_is_counted_with_the_runs_that_it_settled(make_worker: 
     dead = await threads.write(_worker_that_died)
     await threads.write(new_run, dead.worker_id)
     await worker._watch._declare_dead(dead)
-    worker._orphans.look_soon()
+    worker.orphans.look_soon()
     await until(lambda: value("runs_ended_total", **lost) == before + 1)
     assert value("takeovers_total") == takeovers + 1
     assert value("lost_runs_total", became="interrupted") == dealt_with + 1

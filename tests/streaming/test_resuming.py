@@ -3,19 +3,21 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from conversations.recorder import MessageRecorder
 from streaming import resuming, runner, takeover, threads
+from streaming.clocks import Clocks
 from streaming.models import Run, Worker
 from streaming.orphans import Orphans
 from streaming.outcome import Spent, Usage
 from streaming.recorder import Resumption
-from streaming.resuming import Unresumable
+from streaming.resuming import Unresumable, Unsure
 from streaming.runner import NewRun
 from streaming.source import Reasoning, Source
 from streaming.source import Usage as SourceUsage
@@ -68,6 +70,22 @@ class StuckRecorder(TapRecorder):
         return super().resume(run_id, parts)
 
 
+class DeafRecorder(TapRecorder):
+    """One whose transactions are committed, and never hear of it, for the runs that it is told."""
+
+    deaf_for: ClassVar[set[UUID]] = set()
+
+    def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
+        if run_id in self.deaf_for:
+            self.deaf_for.remove(run_id)
+            transaction.on_commit(_lose_the_answer)
+        return super().resume(run_id, parts)
+
+
+def _lose_the_answer() -> None:
+    raise OperationalError("planted for the test")
+
+
 class SourcelessRecorder(MessageRecorder):
     def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
         return Resumption(_no_source, Spent())
@@ -83,6 +101,7 @@ def continuing(set_streaming: SetStreaming) -> Iterator[None]:
     yield
     _taps.clear()
     _spent.clear()
+    DeafRecorder.deaf_for.clear()
 
 
 async def alive() -> UUID:
@@ -306,6 +325,62 @@ async def test_a_run_that_cannot_be_claimed_keeps_no_other_and_is_given_up_at_la
     await until(lambda: gone(stuck.run_id))
     message = await reply(stuck.run_id)
     assert (message.reason, message.content) == ("worker_lost", "kept")
+
+
+async def test_a_claim_whose_answer_was_lost_is_recognised_and_gone_on_with(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.DeafRecorder")
+    new, tap = await lost_run("seen")
+    DeafRecorder.deaf_for.add(new.run_id)
+    worker = await make_worker()
+    await until(lambda: new.run_id in worker.runs)
+    assert (await row(new.run_id)).tries == 1
+    tap.say(" and more")
+    tap.finish()
+    await until(lambda: gone(new.run_id))
+    message = await reply(new.run_id)
+    assert (message.status, message.content) == ("completed", "seen and more")
+
+
+async def test_what_may_be_ours_is_not_settled_meanwhile(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.DeafRecorder", LEASE_SECONDS=600, RUNS_PER_WORKER=1)
+    worker = await make_worker()
+    new, tap = await lost_run("seen")
+    DeafRecorder.deaf_for.add(new.run_id)
+    await until(lambda: new.run_id in worker.orphans.unsure)
+    busy = await begin(worker, Tap())  # now there is no room to go on with it
+    long_ago = timezone.now() - timedelta(seconds=60)
+    await threads.write(
+        lambda: Run.objects.filter(id=new.run_id).update(claimed_at=long_ago, started_at=long_ago)
+    )
+    await Clocks(worker).reconcile()
+    assert await run_exists(new.run_id)
+    runner.stop(worker, busy.run_id)
+    await until(lambda: new.run_id in worker.runs)
+    assert new.run_id not in worker.orphans.unsure
+    tap.finish()
+    await until(lambda: gone(new.run_id))
+    assert (await reply(new.run_id)).status == "completed"
+
+
+async def test_a_claim_that_was_not_made_after_all_is_made_anew(
+    set_streaming: SetStreaming,
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.DeafRecorder")
+    taker = await alive()
+    new, _ = await lost_run("seen")
+    DeafRecorder.deaf_for.add(new.run_id)
+    with pytest.raises(Unsure) as unsure:
+        await threads.write(resuming.claim, taker, new.run_id)
+    made = unsure.value.claimed
+    assert await threads.write(resuming.claim, taker, new.run_id, made) is made
+    await threads.write(lambda: Run.objects.filter(id=new.run_id).update(worker_id=uuid4()))
+    again = await threads.write(resuming.claim, taker, new.run_id, made)
+    assert again is not None and again.new.claim != made.new.claim
+    assert (await row(new.run_id)).claim == again.new.claim
 
 
 async def test_no_run_is_given_up_for_failures_while_storage_takes_no_beats(
