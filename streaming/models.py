@@ -48,6 +48,11 @@ class RunQuerySet(models.QuerySet["Run"]):
         alive = Worker.objects.filter(alive=True).values("id")
         return self.exclude(worker_id__in=alive, released=False)
 
+    def offered(self) -> Self:
+        """Runs that a living worker gives away: it waits until somebody takes them."""
+        alive = Worker.objects.filter(alive=True).values("id")
+        return self.filter(worker_id__in=alive, released=True)
+
     def resumable(self, *, tries: int) -> Self:
         """Runs that nobody ended and whose tries are not used up."""
         tried_less = Q(tries__lt=tries) | Q(released=True)

@@ -1,5 +1,6 @@
 """The seam to whoever keeps the replies: the recorder named in `STREAMING["RECORDER"]`."""
 
+import logging
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol, cast
@@ -7,12 +8,15 @@ from uuid import UUID
 
 import msgspec
 from django.core.signals import setting_changed
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils.module_loading import import_string
 
 from streaming.conf import conf
 from streaming.outcome import Outcome, Spent
 from streaming.source import Source
 from streaming.transcript import StoredPart
+
+logger = logging.getLogger(__name__)
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -71,10 +75,25 @@ def recorder() -> Recorder:
 
 
 def resume(run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
-    """Ask the recorder how a run goes on; None where it cannot, or knows nothing of that."""
+    """Ask the recorder how a run goes on, inside the caller's transaction.
+
+    Returns:
+        None where it cannot, or knows nothing of that.
+    """
     ask: Callable[[UUID, list[StoredPart]], Resumption | None] | None
+    found: Resumption | None
     ask = getattr(recorder(), "resume", None)
-    return None if ask is None else ask(run_id, parts)
+    if ask is None:
+        return None
+    try:
+        with transaction.atomic():
+            found = ask(run_id, parts)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # the recorder's, of one run; the others must be dealt with
+        logger.exception("Run %s cannot be continued", run_id)
+        return None
+    return found
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

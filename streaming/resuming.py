@@ -1,6 +1,5 @@
 """The transaction in which a worker takes over a run that lost its own: stored text stays."""
 
-import logging
 from collections.abc import Callable
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -12,13 +11,10 @@ from django.db.models.functions import Now
 from streaming import statements
 from streaming.conf import conf
 from streaming.models import Run
-from streaming.recorder import Resumption, resume
+from streaming.recorder import resume
 from streaming.runner import NewRun
 from streaming.source import Source
 from streaming.takeover import can_skip, still_orphaned
-from streaming.transcript import StoredPart
-
-logger = logging.getLogger(__name__)
 
 # By the clock of the database: those of two hosts may be hours apart.
 _LASTED = ExpressionWrapper(Now() - F("started_at"), output_field=DurationField())
@@ -91,7 +87,9 @@ def _claim(worker_id: UUID, run_id: UUID) -> Claimed | None:
     if deadline and lasted_seconds >= deadline:
         raise Unresumable
     parts = statements.stored_parts([run_id])[run_id]
-    resumption = _resumption(run_id, parts)
+    resumption = resume(run_id, parts)
+    if resumption is None:
+        raise Unresumable
     tries = run.tries + (0 if run.released else 1)
     new = NewRun(
         run_id=run_id,
@@ -120,17 +118,3 @@ def _locked(run_id: UUID) -> Run | None:
 def _lasted_seconds(run_id: UUID) -> float:
     lasted = Run.objects.filter(id=run_id).values_list(_LASTED, flat=True).get()
     return max(float(lasted.total_seconds()), 0.0)
-
-
-def _resumption(run_id: UUID, parts: list[StoredPart]) -> Resumption:
-    try:
-        with transaction.atomic():
-            found = resume(run_id, parts)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:  # the recorder's, of one run; the others must be dealt with
-        logger.exception("Run %s cannot be continued", run_id)
-        found = None
-    if found is None:
-        raise Unresumable
-    return found

@@ -10,11 +10,10 @@ from uuid import UUID
 import msgspec
 from django.db import DatabaseError, InterfaceError
 
-from streaming import facts, metrics, pacing, threads, tracing
+from streaming import facts, metrics, pacing, takeover, threads, tracing
 from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.feed import Feed
-from streaming.models import Run
 from streaming.outcome import Outcome, Spent, Usage, completed, failed, interrupted, stopped
 from streaming.settlement import End
 from streaming.source import Finish, Item, Progress, Reasoning, Source, SourceFailed, Text
@@ -119,10 +118,9 @@ class LiveRun(Feed):
         self.lose()
 
     def release(self) -> None:
-        """Stop producing in favour of other workers; what is on its way is stored before."""
+        """Stop producing in favour of other workers; where it cannot go on there, settle it."""
         if self.outcome is None:
             self.released = True
-            self.transcript.drop_unfrozen()
             self.decide(interrupted("shutdown"))
 
     async def live(self, source: Source) -> None:
@@ -138,9 +136,7 @@ class LiveRun(Feed):
         journal = self._worker.journal
         await journal.release(self)
         try:
-            if self.released and not self.lost:
-                await self._give_away()
-            elif not self.lost:
+            if not self.lost and not (self.released and await self._give_away()):
                 await self._settle(outcome)
         except Fenced:
             pass  # its readers find it where it is now
@@ -249,12 +245,12 @@ class LiveRun(Feed):
             duration_ms=min(self._spent.duration_ms + lasted_ms, _COLUMN_BELOW - 1),
         )
 
-    async def _give_away(self) -> None:
+    async def _give_away(self) -> bool:
         try:
-            await threads.write(_release, self.run_id, self.claim)
+            return await threads.write(takeover.release, self.run_id, self.claim)
         except (DatabaseError, InterfaceError) as error:
-            # Our own row goes, or our beat stops: then it is a lost worker's.
             logger.warning("Run %s was not released: %s", self.run_id, type(error).__name__)
+            return False
 
     async def _settle(self, outcome: Outcome) -> None:
         self.transcript.flush()
@@ -267,10 +263,6 @@ class LiveRun(Feed):
         metrics.count_tokens(self.usage)
         metrics.run_seconds.observe(time.monotonic() - self.started_at)
         self.end(settled.ended)
-
-
-def _release(run_id: UUID, claim: UUID) -> None:
-    Run.objects.filter(id=run_id, claim=claim).update(released=True)
 
 
 def _sum(before: Usage | None, now: Usage | None) -> Usage | None:

@@ -17,8 +17,9 @@ from streaming.conf import conf
 from streaming.events import Ended
 from streaming.models import Run, Worker
 from streaming.outcome import Outcome, interrupted
+from streaming.recorder import resume
 from streaming.settlement import MOST_AT_ONCE, End, write_ends
-from streaming.statements import Fenced
+from streaming.statements import Fenced, stored_parts
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +105,38 @@ def takers(worker_id: UUID) -> list[Seen]:
     return [Seen(*row) for row in rows.values_list("id", "beat")]
 
 
+def release(run_id: UUID, claim: UUID) -> bool:
+    """Let other workers go on with a run of ours.
+
+    Returns:
+        False where it cannot go on, as far as we know: nothing was written, it is to be settled.
+    """
+    with transaction.atomic():
+        if not Run.objects.filter(id=run_id, claim=claim).update(released=True):
+            return True  # somebody else has it already
+        with transaction.atomic():
+            goes_on = resume(run_id, stored_parts([run_id])[run_id]) is not None
+            transaction.set_rollback(True)  # we only ask
+        if not goes_on:
+            transaction.set_rollback(True)
+        return goes_on
+
+
+def offered(worker_id: UUID) -> int:
+    """Count the runs of this worker that it gave away, and nobody has taken yet."""
+    return Run.objects.owned_by(worker_id).filter(released=True).count()
+
+
+def settle_offered(worker_id: UUID) -> dict[UUID, Ended]:
+    """Settle runs that this worker gave away and nobody took, a batch at a time.
+
+    Returns:
+        Their ends; empty when there is nothing left but what others lock at this moment.
+    """
+    with transaction.atomic():
+        return _settle_lost(_locked(Run.objects.owned_by(worker_id).filter(released=True)))
+
+
 def settle_orphans(given_up: Collection[UUID] | None = None) -> dict[UUID, Ended]:
     """Settle runs of dead or unknown workers, a batch at a time, as `worker_lost`.
 
@@ -115,9 +148,10 @@ def settle_orphans(given_up: Collection[UUID] | None = None) -> dict[UUID, Ended
     Returns:
         The ends of the runs that were settled; empty when there is nothing left.
     """
-    rows = Run.objects.orphaned()
+    resumable = Run.objects.resumable(tries=conf().resume_tries)
+    # Of those, others may go on with them though we cannot, and their worker waits for that.
+    rows = Run.objects.orphaned().exclude(id__in=resumable.offered().values("id"))
     if given_up is not None:
-        resumable = Run.objects.resumable(tries=conf().resume_tries)
         rows = rows.exclude(id__in=resumable.exclude(id__in=given_up).values("id"))
     with transaction.atomic():
         settled = _settle_lost(still_orphaned(_locked(rows)))

@@ -54,10 +54,16 @@ class Watch:
         return None if count is None else (count - 1) * self.pause_seconds
 
     def lives(self, seen: Seen) -> bool:
-        """Say whether another worker is likely to live: its beat moved not long ago."""
-        if lockfile.look(conf().run_directory, seen.worker_id) == "dead":
-            return False
-        return (self.silent_seconds(*seen) or 0.0) < conf().lease_seconds / 2
+        """Say whether another worker is likely to live: its beat moved not long ago.
+
+        One that no poll saw yet may be gone for good, unless it holds its lock.
+        """
+        lock = lockfile.look(conf().run_directory, seen.worker_id)
+        silent_seconds = self.silent_seconds(*seen)
+        if silent_seconds is None:
+            moved = any(known.worker_id == seen.worker_id for known in self._counts)
+            return lock != "dead" and (moved or lock == "alive")
+        return lock != "dead" and silent_seconds < conf().lease_seconds / 2
 
     def note_beat(self) -> None:
         """Take note that our own beat was written."""

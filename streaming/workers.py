@@ -35,6 +35,9 @@ _TICK_SECONDS = 0.25
 _RECONCILE_SECONDS = 3.0
 _STOP_POLL_SECONDS = 0.5
 _RETRY_SECONDS = 1.0
+_TAKING_SECONDS = 5.0
+"""At the end of a drain other workers take one run after the other, none this far apart."""
+_TAKING_POLL_SECONDS = 0.1
 
 
 class LocalWorker:
@@ -66,6 +69,8 @@ class LocalWorker:
         )
         self._starts: set[asyncio.Task[Any]] = set()
         self.draining = False
+        self._offers = False
+        """Whether runs of ours were offered to other workers."""
         self.closing = False
         """Whether readers are sent away: a server may listen a little longer than it drains."""
         self.connections = Connections()
@@ -227,6 +232,7 @@ class LocalWorker:
         await self._runs_end(patience)
         await self._release_runs()
         await self._runs_end(conf().storage_wait_seconds or conf().lease_seconds, interrupting=True)
+        await self._offered_are_taken()
         self.closing = True
         for subscription in list(self.subscriptions):
             subscription.plan_close()
@@ -246,7 +252,7 @@ class LocalWorker:
         await threads.close_connections()
 
     async def _release_runs(self) -> None:
-        """Give what is left to other workers, where they go on with it and there are any."""
+        """Offer what is left to other workers, where they may go on with it and there are any."""
         if conf().on_worker_loss != "continue" or not self.runs:
             return
         try:
@@ -254,8 +260,29 @@ class LocalWorker:
         except (DatabaseError, InterfaceError):
             return
         if any(self._watch.lives(taker) for taker in takers):
+            self._offers = True
             for run in list(self.runs.values()):
                 run.release()
+
+    async def _offered_are_taken(self) -> None:
+        """Wait while other workers take runs; settle what none of them took."""
+        if not self._offers:
+            return
+        left, since = 0, self._loop.time()
+        try:
+            while offered := await threads.read(takeover.offered, self.id):
+                now = self._loop.time()
+                if offered != left:
+                    left, since = offered, now
+                elif now - since > _TAKING_SECONDS:
+                    break
+                await asyncio.sleep(_TAKING_POLL_SECONDS)
+            while ends := await threads.write(takeover.settle_offered, self.id):
+                for ended in ends.values():
+                    metrics.count_end(ended.status, ended.reason)
+        except (DatabaseError, InterfaceError) as error:
+            # Our row goes, or our beat stops: then they are a lost worker's.
+            logger.warning("Runs that nobody took wait for storage: %s", type(error).__name__)
 
     async def _runs_end(self, seconds: float, *, interrupting: bool = False) -> None:
         """Wait until nothing is live here, and nothing is about to be."""

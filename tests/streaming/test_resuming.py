@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import ClassVar
 from uuid import UUID, uuid4
 
@@ -13,6 +14,7 @@ from django.utils import timezone
 from conversations.recorder import MessageRecorder
 from streaming import resuming, runner, takeover, threads
 from streaming.clocks import Clocks
+from streaming.lockfile import LockFile
 from streaming.models import Run, Worker
 from streaming.orphans import Orphans
 from streaming.outcome import Spent, Usage
@@ -528,7 +530,9 @@ async def test_a_drain_gives_what_is_left_to_another_worker(make_worker: MakeWor
     assert (await reply(run.run_id)).content == "so on"
 
 
-async def test_what_cannot_go_on_after_a_drain_ended_by_a_shutdown(make_worker: MakeWorker) -> None:
+async def test_what_cannot_go_on_is_settled_by_the_worker_that_drains(
+    make_worker: MakeWorker,
+) -> None:
     leaving, _ = await make_worker(), await make_worker()
     old = Tap()
     run = await begin(leaving, old)
@@ -537,9 +541,53 @@ async def test_what_cannot_go_on_after_a_drain_ended_by_a_shutdown(make_worker: 
         await reader.has("kept")
         leaving.begin_drain(seconds=0)
         await leaving.drained()
-    await until(lambda: gone(run.run_id))
-    message = await reply(run.run_id)
-    assert (message.status, message.reason, message.content) == ("interrupted", "shutdown", "kept")
+        message = await reply(run.run_id)
+        assert (message.status, message.reason) == ("interrupted", "shutdown")
+        assert message.content == "kept"
+        assert (await reader.end()).reason == "shutdown"
+
+
+async def test_what_nobody_takes_is_settled_by_the_worker_that_drains(
+    make_worker: MakeWorker, tmp_path: Path
+) -> None:
+    leaving = await make_worker()
+    interrupting = LockFile(str(tmp_path / "workers"), await alive())
+    run = await begin(leaving, tap := Tap())
+    _taps[run.run_id] = Tap()
+    async with reading(leaving, run.run_id) as reader:
+        tap.say("kept")
+        await reader.has("kept")
+        leaving.begin_drain(seconds=0)
+        await until(lambda: threads.read(takeover.offered, leaving.id))
+        assert await threads.write(takeover.settle_orphans) == {}, "as a worker that interrupts"
+        assert await threads.write(takeover.settle_orphans, [run.run_id]) == {}, "as a full one"
+        await leaving.drained()
+        message = await reply(run.run_id)
+        assert (message.status, message.reason) == ("interrupted", "shutdown")
+        assert message.content == "kept"
+    interrupting.release()
+
+
+async def test_what_was_given_away_by_a_worker_that_is_gone_is_settled_by_anybody() -> None:
+    new, _ = await lost_run("kept", released=True)
+    assert (await threads.write(takeover.settle_orphans)).keys() == {new.run_id}
+    assert (await reply(new.run_id)).reason == "shutdown"
+
+
+async def test_a_worker_is_known_to_live_once_its_beat_was_seen_or_its_lock_is_held(
+    make_worker: MakeWorker, set_streaming: SetStreaming, tmp_path: Path
+) -> None:
+    set_streaming(LEASE_SECONDS=600)
+    us, other = await make_worker(), await alive()
+    watch = Watch()
+    assert not watch.lives(Seen(other, 0))
+    lock = LockFile(str(tmp_path / "workers"), other)
+    assert watch.lives(Seen(other, 0))
+    lock.release()
+    watch.note_beat()
+    await watch.look(us.id)
+    assert watch.lives(Seen(other, 0))
+    assert watch.lives(Seen(other, 1)), "it moved"
 
 
 @pytest.mark.parametrize("other", ["nobody", "draining", "silent"])
