@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from conversations.models import Person
 from streaming import workers
 from streaming.detached import spawn
+from streaming.seldom import Seldom
 from streaming.waking.waking import take_notices
 from streaming.workers import LocalWorker
 
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 _TOPIC = "sync"
 _AT_ONCE = 10  # messages in one notice: NOTIFY takes less than 8000 bytes
+_MOST_WAITING = 1000  # what others say beyond is lost
 
 Kind = Literal[
     "conversation.created",
@@ -90,7 +92,8 @@ def _take(about: Any) -> None:
     """
     match about:
         case [str(name), list(messages)] if name.startswith(group("")):
-            _outbox.put(name, [message for message in messages if _is_ours(message)])
+            if len(_outbox) < _MOST_WAITING:
+                _outbox.put(name, [one for one in messages[:_AT_ONCE] if _is_ours(one)])
 
 
 def _is_ours(message: Any) -> bool:
@@ -119,6 +122,10 @@ class _Outbox:
     def __init__(self) -> None:
         self._waiting: deque[tuple[str, dict[str, Any]]] = deque()
         self._task: asyncio.Task[None] | None = None
+        self._lost = Seldom()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
 
     def put(self, name: str, messages: list[dict[str, Any]]) -> None:
         self._waiting.extend((name, message) for message in messages)
@@ -133,7 +140,8 @@ class _Outbox:
                 try:
                     await layer.group_send(name, message)
                 except Exception as error:  # any layer's; the revision makes it good
-                    logger.warning("A sync event was lost: %s", type(error).__name__)
+                    if self._lost.is_due():
+                        logger.warning("A sync event was lost: %s", type(error).__name__)
 
 
 _outbox = _Outbox()

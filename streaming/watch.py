@@ -48,6 +48,10 @@ class Watch:
         """Whether the last poll saw another living worker."""
         return bool(self._counts)
 
+    def knows(self, worker_id: UUID) -> bool:
+        """Say whether the last poll saw this worker among the living others."""
+        return any(seen.worker_id == worker_id for seen in self._counts)
+
     def silent_seconds(self, worker_id: UUID, beat: int) -> float | None:
         """Return for how long a worker has had this beat; None where no poll saw it yet."""
         count = self._counts.get(Seen(worker_id, beat))
@@ -61,7 +65,7 @@ class Watch:
         lock = lockfile.look(conf().run_directory, seen.worker_id)
         silent_seconds = self.silent_seconds(*seen)
         if silent_seconds is None:
-            moved = any(known.worker_id == seen.worker_id for known in self._counts)
+            moved = self.knows(seen.worker_id)
             return lock != "dead" and (moved or lock == "alive")
         return lock != "dead" and silent_seconds < conf().lease_seconds / 2
 

@@ -52,9 +52,11 @@ class LocalWorker:
         self.runs: dict[UUID, LiveRun] = {}
         self.subscriptions: set[Subscription] = set()
         self.follower = Follower()
+        self._watch = Watch()
         self.waking = Waking(
             self.id,
             choose(),
+            knows=self._watch.knows,
             holds=self.runs.__contains__,
             follows=self.follower,
             on_stop=self._look_for_stops,
@@ -81,9 +83,10 @@ class LocalWorker:
         """Whether a registration was begun: cancelled half-way, its row comes all the same."""
         self._lock: LockFile | None = None
         self._clocks = Clocks(self)
-        self._watch = Watch()
         self.orphans = Orphans(self, self._watch)
         self._reported = False
+        self._stops_are_due = False
+        self._stop_look: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
         self._drained: asyncio.Task[None] | None = None
 
@@ -181,7 +184,15 @@ class LocalWorker:
             self.orphans.look_soon()
 
     def _look_for_stops(self) -> None:
-        once(self._clocks.poll_stops, name="look for stops")
+        """Look soon; whatever was said of while we look is looked for in one more look."""
+        self._stops_are_due = True
+        if self._stop_look is None or self._stop_look.done():
+            self._stop_look = once(self._look_while_due, name="look for stops")
+
+    async def _look_while_due(self) -> None:
+        while self._stops_are_due:
+            self._stops_are_due = False
+            await self._clocks.poll_stops()
 
     def _fenced(self, worker_id: UUID) -> None:
         """Stop spending, send the readers to where their runs are now, and register anew.

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 from streaming import metrics
+from streaming.seldom import Seldom
 from streaming.waking.lines import Line, LineDown
 from streaming.waking.messages import Garbled, Message, Probe, decode, encode
 
@@ -53,6 +54,7 @@ class Link:
         self._token = ""
         self._came_back = asyncio.Event()
         self._told: bool | None = None
+        self._garbled = Seldom()
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
     async def keep_up(self) -> None:
@@ -114,9 +116,15 @@ class Link:
 
     def _take(self, text: str) -> None:
         try:
+            if len(text) > self.line.largest_bytes:
+                raise Garbled("longer than anything that we say")
             message = decode(text)
         except Garbled:
-            logger.warning("Another version, or somebody else, speaks on the line of the workers")
+            metrics.wakes.labels(self.line.kind, "garbled").inc()
+            if self._garbled.is_due():
+                logger.warning(
+                    "Another version, or somebody else, speaks on the line of the workers"
+                )
             return
         if isinstance(message, Probe):
             if message.token == self._token:

@@ -1,12 +1,14 @@
 """What workers say to each other; addresses to say it to."""
 
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 
 MOST_RUNS = 150
 """Runs in one message: NOTIFY takes less than 8000 bytes."""
+
+_Runs = Annotated[list[UUID], msgspec.Meta(max_length=MOST_RUNS)]
 
 EVERYBODY = "all"
 """The address of all workers."""
@@ -22,20 +24,20 @@ class Follow(msgspec.Struct, frozen=True, tag="follow", array_like=True):
     """To the worker that produces these runs: somebody reads them here; said again and again."""
 
     follower: UUID
-    runs: list[UUID]
+    runs: _Runs
 
 
 class News(msgspec.Struct, frozen=True, tag="news", array_like=True):
     """To a follower: there is more text of these runs, or their end; none: we have heard you."""
 
     owner: UUID
-    runs: list[UUID]
+    runs: _Runs
 
 
 class Stop(msgspec.Struct, frozen=True, tag="stop", array_like=True):
     """To the worker that produces these runs: a person wants them to end, look at once."""
 
-    runs: list[UUID]
+    runs: _Runs
 
 
 class Notice(msgspec.Struct, frozen=True, tag="notice", array_like=True):
@@ -68,7 +70,7 @@ def decode(text: str) -> Message:
     """
     try:
         found: Message = _decoder.decode(text)
-    except (msgspec.MsgspecError, UnicodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise Garbled(str(error)) from None
     return found
 

@@ -23,7 +23,7 @@ class RedisLine:
     """
 
     kind: Kind = "redis"
-    largest_bytes = 1_000_000
+    largest_bytes = 64_000
 
     def __init__(self, url: str) -> None:
         # Connections over a socket of this host do not take the option.
@@ -36,6 +36,7 @@ class RedisLine:
             socket_connect_timeout=_SECONDS,
             **kept,
             decode_responses=True,
+            encoding_errors="replace",  # whoever publishes what is no text ends nobody's session
             # Whoever waits here has a poll to fall back on, and comes again by itself.
             retry=Retry(NoBackoff(), 0),
         )

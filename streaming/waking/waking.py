@@ -12,11 +12,12 @@ from django.db import DatabaseError, InterfaceError
 from streaming import threads
 from streaming.detached import repeat, spawn
 from streaming.models import Run
+from streaming.seldom import Seldom
 from streaming.waking import interest
 from streaming.waking.interest import Interest
 from streaming.waking.lines import Kind, Line
 from streaming.waking.link import Link
-from streaming.waking.messages import EVERYBODY, Follow, Message, News, Notice, Probe, Stop
+from streaming.waking.messages import EVERYBODY, Follow, Message, News, Notice, Stop
 from streaming.waking.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ _FAILED_PAUSE_SECONDS = 0.5
 
 Take = Callable[[Any], None]
 _takers: dict[str, Take] = {}
+_not_understood = Seldom()
 
 
 def take_notices(topic: str, take: Take) -> None:
@@ -55,6 +57,7 @@ class Waking:
     nothing at all, and a commit is never more than one message to each follower.
 
     Args:
+        knows: whether there is such a worker. Whoever can write on the line can make up ids.
         holds: whether the worker produces a run.
         follows: what it reads of others.
         on_stop: called when somebody recorded a stop elsewhere.
@@ -65,11 +68,13 @@ class Waking:
         worker_id: UUID,
         line: Line | None,
         *,
+        knows: Callable[[UUID], bool],
         holds: Callable[[UUID], bool],
         follows: Follows,
         on_stop: Callable[[], None],
     ) -> None:
         self._worker_id = worker_id
+        self._knows = knows
         self._holds = holds
         self._follows = follows
         self._on_stop = on_stop
@@ -182,22 +187,25 @@ class Waking:
 
     def _take(self, message: Message) -> None:
         match message:
-            case Follow(follower, runs):
+            case Follow(follower, said) if self._knows(follower):
+                runs = self._interest.room(said, self._holds)
+                if said and not runs:
+                    return  # it polls
                 new = self._interest.note(follower, runs, time.monotonic())
                 # Also without news: so the follower knows that it need not poll. Those that it
                 # began to follow may have had some before we heard of it.
                 news = [run for run in runs if run in new or not self._holds(run)]
                 self._outgoing.tell(follower, news)
-            case News(owner, runs):
+            case News(owner, runs) if self._knows(owner):
                 self._heard_at[owner] = time.monotonic()
                 if runs:
                     self._follows.wake(runs)
-            case Stop():
+            case Stop(runs) if any(map(self._holds, runs)):
                 self._on_stop()
             case Notice(sender, topic, about):
                 if sender != self._worker_id:
                     _take_notice(topic, about)
-            case Probe():
+            case _:
                 pass
 
 
@@ -208,11 +216,12 @@ def _take_notice(topic: str, about: Any) -> None:
     try:
         take(about)
     except Exception as error:  # the line carries more than this: it must stay up
-        logger.warning(
-            "A notice about %s was not understood (%s): another version may speak",
-            topic,
-            type(error).__name__,
-        )
+        if _not_understood.is_due():
+            logger.warning(
+                "A notice about %s was not understood (%s): another version may speak",
+                topic,
+                type(error).__name__,
+            )
 
 
 def _owner_of(run_id: UUID) -> UUID | None:

@@ -43,3 +43,13 @@ async def test_only_events_and_checks_come_from_the_line(alice: Client, about: A
 
     await until(both)
     assert came == [EVENT, {"type": "session.check"}]
+
+
+async def test_what_comes_from_the_line_without_end_waits_within_a_bound(alice: Client) -> None:
+    name = sync.group(alice.user.pk)
+    sync._take([name, [EVENT] * 1000])
+    assert len(sync._outbox) <= sync._AT_ONCE
+    for _ in range(5000):
+        sync._take([name, [EVENT]])
+    assert len(sync._outbox) <= sync._MOST_WAITING
+    await until(lambda: len(sync._outbox) == 0)

@@ -58,6 +58,7 @@ async def pair(
 ) -> AsyncIterator[tuple[LocalWorker, LocalWorker]]:
     owner, other = await make_worker(), await make_worker()
     await until(lambda: owner.waking.proven and other.waking.proven)
+    await until(lambda: owner._watch.knows(other.id) and other._watch.knows(owner.id))
     assert owner.waking.kind == line
     yield owner, other
 
@@ -233,6 +234,87 @@ async def test_a_notice_that_nobody_understands_leaves_the_line_up(
     assert other.waking._link is not None and other.waking._link._session is session
 
 
+STRANGE = [
+    "text",
+    "[" * 3000,
+    f'["notice","{uuid4()}","test",' + "[" * 3000,
+    '["other",[]]',
+    messages.encode(Follow(uuid4(), [uuid4()] * 180)),
+]
+
+
+async def test_what_strangers_say_costs_neither_the_line_nor_memory_nor_more_than_one_line_of_log(
+    pair: tuple[LocalWorker, LocalWorker],
+    request: pytest.FixtureRequest,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    heard: list[Any] = []
+    take_notices("test", heard.append)
+    one, other = pair
+    link = other.waking._link
+    assert link is not None
+    session, before = link._session, len(caplog.records)
+    said = STRANGE * 5
+    said += [messages.encode(Follow(uuid4(), [uuid4() for _ in range(150)])) for _ in range(20)]
+    said += [messages.encode(News(uuid4(), [])) for _ in range(20)]
+    _shout(other, said, request)
+    one.waking.notice("test", "still there")
+    await until(lambda: heard == ["still there"], seconds=SOON)
+    assert link._session is session and other.waking.proven
+    assert len(other.waking._interest) == 0
+    assert other.waking._heard_at.keys() <= {one.id}
+    assert len(caplog.records) - before <= 1, caplog.text
+
+
+def _shout(worker: LocalWorker, said: Sequence[str], request: pytest.FixtureRequest) -> None:
+    """Say something to a worker as anybody may who reaches the line."""
+    if worker.waking.kind == "redis":
+        redis = request.getfixturevalue("redis")
+        channel = f"holdfast:0:{worker.id.hex}"
+        for text in [*said, "x" * 70_000]:
+            redis.ask("PUBLISH", channel, text)
+        no_text = "return redis.call('PUBLISH', KEYS[1], string.char(255))"
+        redis.ask("EVAL", no_text, "1", channel)
+        return
+    with behind() as database:
+        for text in said:
+            database.execute("SELECT pg_notify(%s, %s)", f"holdfast_{worker.id.hex}", text)
+
+
+def test_runs_that_a_known_worker_made_up_are_remembered_up_to_a_bound() -> None:
+    follower, held = uuid4(), uuid4()
+    line = Swallowing()
+    waking = Waking(
+        uuid4(),
+        line,
+        knows=lambda worker: worker == follower,
+        holds=lambda run: run == held,
+        follows=Follower(),
+        on_stop=lambda: None,
+    )
+    for _ in range(20):
+        waking._take(Follow(follower, [uuid4() for _ in range(150)]))
+    assert len(waking._interest) == interest.MOST_UNKNOWN
+    waking._take(Follow(follower, [uuid4(), held]))
+    assert len(waking._interest) == interest.MOST_UNKNOWN + 1
+    assert waking._interest.followers(held, time.monotonic()) == [follower]
+
+
+async def test_stops_that_come_together_are_looked_for_together(worker: LocalWorker) -> None:
+    run = await begin(worker, Tap())
+    for _ in range(100):
+        worker.waking._take(Stop([run.run_id]))
+    looks = [one for one in asyncio.all_tasks() if one.get_name() == "look for stops"]
+    assert len(looks) == 1
+    await looks[0]
+    worker.waking._take(Stop([uuid4()]))
+    assert worker._stop_look is looks[0], "it is none of ours"
+    rows = Run.objects.filter(id=run.run_id)
+    await threads.write(lambda: rows.update(stop_requested_at=timezone.now()))
+    worker.waking._take(Stop([run.run_id]))
+    assert (await settled(run)).status == "stopped"
+
+
 @pytest.mark.redis
 async def test_a_reply_goes_on_while_redis_is_restarted_flushed_and_away(
     redis: RedisServer, settings: Settings, set_streaming: SetStreaming, make_worker: MakeWorker
@@ -315,7 +397,12 @@ class Failing(Swallowing):
 async def test_a_worker_that_could_not_say_something_says_the_next() -> None:
     line = Failing()
     waking = Waking(
-        uuid4(), line, holds=lambda run: False, follows=Follower(), on_stop=lambda: None
+        uuid4(),
+        line,
+        knows=lambda worker: True,
+        holds=lambda run: False,
+        follows=Follower(),
+        on_stop=lambda: None,
     )
     assert waking._link is not None
     task = asyncio.create_task(waking._say_forever(waking._link))
@@ -359,7 +446,19 @@ def test_every_message_fits_notify_and_comes_back_as_it_was() -> None:
         assert messages.decode(text) == message
 
 
-@pytest.mark.parametrize("text", ["", "{}", '["stop"]', '["other", []]', "\ud800", '["stop", [1]]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "{}",
+        '["stop"]',
+        '["other", []]',
+        "\ud800",
+        '["stop", [1]]',
+        "[" * 100_000,
+        messages.encode(Stop([uuid4()] * (messages.MOST_RUNS + 1))),
+    ],
+)
 def test_what_is_no_message_is_refused(text: str) -> None:
     with pytest.raises(Garbled):
         messages.decode(text)
