@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import pytest
 
 from tests.integration.client import Client, Reader, metrics
+from tests.integration.databases import RUNS as LIVE
+from tests.integration.databases import WORKERS as TABLE_OF_WORKERS
 from tests.integration.databases import PostgreSQL, rows
 from tests.integration.law import breaches_of_reading, breaches_of_rest, breaches_of_rows
 from tests.integration.scripts import script
-from tests.integration.servers import Server, eventually
+from tests.integration.servers import Server, eventually, is_ready
 from tests.integration.socket_client import Socket
 from tests.redis_server import RedisServer
 
@@ -46,6 +48,15 @@ class Fleet:
         if self.redis is not None:
             listening = len(self.redis.ask("CLIENT", "LIST", "TYPE", "pubsub").splitlines())
         return database, listening
+
+    def owners(self) -> dict[str, int]:
+        """Count live runs by whether their workers live."""
+        found = rows(
+            self.database,
+            "SELECT CASE WHEN w.alive AND NOT r.released THEN 'alive' ELSE 'lost' END, count(*)"
+            f" FROM {LIVE} r LEFT JOIN {TABLE_OF_WORKERS} w ON w.id = r.worker_id GROUP BY 1",
+        )
+        return dict(found)
 
     async def settlements(self) -> float:
         """How many runs all workers have settled."""
@@ -123,7 +134,7 @@ async def test_what_changes_on_one_worker_is_told_to_sockets_of_the_others(fleet
 @pytest.mark.redis
 @pytest.mark.parametrize("started", ["redis"], indirect=True)
 @pytest.mark.timeout(180)
-async def test_a_thousand_resume_after_a_rolling_restart_without_a_connection_each(
+async def test_a_thousand_resume_after_all_workers_were_restarted_without_a_connection_each(
     fleet: Fleet,
 ) -> None:
     here, *others = fleet.clients
@@ -132,16 +143,19 @@ async def test_a_thousand_resume_after_a_rolling_restart_without_a_connection_ea
     assert few_listening == WORKERS
     readers = await _follow(fleet, here, others, before)
     runs = {reader.ledger.run_id for reader in readers}
-    for client in others:
-        await client.server.terminate()
-        await client.server.restart()
+    for server in fleet.servers:  # the first produces the replies, then whoever took them
+        await server.terminate()
+        assert fleet.owners() == {"alive": RUNS}
+        server.spawn()
+        await eventually(lambda: is_ready(server), 30, server.log)  # noqa: B023
+    assert rows(fleet.database, f"SELECT count(*) FROM {LIVE} WHERE claimed_at IS NULL") == [(0,)]
     await eventually(fleet.proven, 15, "not every worker has its proof again")
     dice, limit = random.Random(7), asyncio.Semaphore(50)
 
     async def resume(reader: Reader) -> Reader:
         async with limit:
             cursor = reader.ledger.cursor
-            found = await dice.choice(others).follow(reader.ledger.run_id, cursor)
+            found = await dice.choice(fleet.clients).follow(reader.ledger.run_id, cursor)
             await found.until_started(30)
             return found
 
@@ -237,6 +251,7 @@ async def _start(
 ) -> Fleet:
     env = {
         "STREAMING_HEARTBEAT_SECONDS": "5",
+        "STREAMING_ON_WORKER_LOSS": "continue",
         # With polls so seldom nothing but a wake shows a reader elsewhere anything.
         "STREAMING_POLL_INTERVAL_MS": str(poll_ms),
         "REDIS_URL": redis.url if redis else "",
