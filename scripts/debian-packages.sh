@@ -23,6 +23,7 @@ look() {
     command -v ss >/dev/null 2>&1 || need iproute2
     command -v setpriv >/dev/null 2>&1 || need util-linux
     command -v curl >/dev/null 2>&1 || need curl
+    command -v openssl >/dev/null 2>&1 || need openssl
     command -v msgfmt >/dev/null 2>&1 || need gettext
 }
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -55,7 +56,9 @@ class Connection:
         """Whether the body came to its proper end."""
 
     @classmethod
-    async def open(cls, port: int, *, small_buffer: bool = False) -> "Connection":
+    async def open(
+        cls, port: int, *, small_buffer: bool = False, trust: ssl.SSLContext | None = None
+    ) -> "Connection":
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             if small_buffer:
@@ -63,7 +66,10 @@ class Connection:
             sock.setblocking(False)
             await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
             limit = SMALL_BUFFER_BYTES if small_buffer else 2**16
-            reader, writer = await asyncio.open_connection(sock=sock, limit=limit)
+            name = "127.0.0.1" if trust else None
+            reader, writer = await asyncio.open_connection(
+                sock=sock, limit=limit, ssl=trust, server_hostname=name
+            )
         except BaseException:
             sock.close()
             raise
@@ -434,8 +440,12 @@ class Client:
             ours["Content-Type"] = "application/json"
         if method != "GET":
             ours["X-CSRFToken"] = self.cookies.get("csrftoken", "")
+            if self.server.trust:
+                ours["Origin"] = "https://127.0.0.1"
         try:
-            connection = await Connection.open(self.server.port, small_buffer=small_buffer)
+            connection = await Connection.open(
+                self.server.port, small_buffer=small_buffer, trust=self.server.trust
+            )
         except OSError as error:
             raise Refused("nobody listens") from error
         try:

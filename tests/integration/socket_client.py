@@ -45,7 +45,8 @@ class Socket:
         cookie = "; ".join(f"{key}={value}" for key, value in client.cookies.items())
         sent = {"Cookie": cookie, "Origin": client.server.url} | headers
         connection = await connect(
-            f"ws://127.0.0.1:{client.server.port}/ws/chat/",
+            client.server.url.replace("http", "ws", 1) + "/ws/chat/",
+            ssl=client.server.trust,
             additional_headers={name: value for name, value in sent.items() if value},
             sock=await _connected(client.server.port, small_buffer=small_buffer),
             max_size=2**24,
