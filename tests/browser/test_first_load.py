@@ -11,7 +11,7 @@ from tests.integration.servers import Server
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 LIMIT_BYTES = 150 * 1024
-OPTIONAL = ("highlight", "katex", "colours")
+OPTIONAL = ("highlight", "katex", "colours", "gather", "poll", "upload")
 
 
 async def test_the_first_load_is_small(chromium: Browser, server: Server) -> None:

@@ -47,6 +47,38 @@ async def test_ten_reloads_in_mid_reply_lose_and_double_nothing(
     assert came_by_socket(visitor) == (transport == "socket")
 
 
+async def thread_asked(visitor: Visitor) -> list[str]:
+    """What the thread beside the page has read; its own file, if it is ready."""
+    names = "performance.getEntriesByType('resource').map(({ name }) => name)"
+    found = [await worker.evaluate(names) for worker in visitor.page.workers]
+    return [name for names in found for name in names]
+
+
+async def test_a_reply_is_read_by_a_thread_beside_the_page(visitor: Visitor) -> None:
+    await prefer(visitor, "sse")
+    await visitor.page.fill("#message", "somebody is here")
+    await visitor.until(lambda: thread_asked(visitor), "there is no thread")
+    await visitor.play({"text": "at once "}, {"gate": visitor.gate}, WORDS)
+    await visitor.sees("at once")
+    visitor.open_gate()
+    await visitor.sees_end()
+    await visitor.shows_what_is_stored()
+    assert [name for name in await thread_asked(visitor) if name.endswith("/messages")]
+
+
+async def test_where_no_thread_can_be_the_page_reads_by_itself(visitor: Visitor) -> None:
+    visitor.may_fail_to_load = True
+    await prefer(visitor, "sse")
+    await visitor.context.route("**/gatherer*.js", lambda route: route.abort())
+    await visitor.reload()
+    await visitor.play({"text": "at once "}, {"gate": visitor.gate}, WORDS)
+    await visitor.sees("at once")
+    visitor.open_gate()
+    await visitor.sees_end()
+    await visitor.shows_what_is_stored()
+    assert await thread_asked(visitor) == []
+
+
 @over_each
 async def test_a_killed_server_costs_no_text_that_was_seen(
     castaway: Visitor, transport: str

@@ -41,6 +41,12 @@ async def test_a_policy_that_a_response_has_is_left_alone() -> None:
     assert response.headers["Content-Security-Policy"] == "default-src 'none'"
 
 
+async def test_a_page_s_only_threads_are_files_of_ours(async_client: AsyncClient) -> None:
+    page = await async_client.get(reverse("holdfast:new"))
+    assert "; worker-src 'self';" in page["Content-Security-Policy"]
+    assert page["Content-Security-Policy"].endswith("trusted-types dompurify holdfast-gatherer")
+
+
 async def test_text_becomes_html_through_the_sanitizer_alone_on_our_own_pages(
     async_client: AsyncClient,
 ) -> None:

@@ -4,14 +4,21 @@ import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
 import { address } from "./places.js";
 
+let read = (...request) => fetch(...request);
+
+/** Have streams read by a thread beside the page, see gathered.js. */
+export async function gatherStreams() {
+  read = (await import("./gathered.js")).byThread();
+}
+
 /** `fetch` with the CSRF token; a token that has changed meanwhile is read again once. */
 export async function request(path, init = {}) {
-  const response = await fetch(address(path), withToken(init));
+  const response = await read(address(path), withToken(init));
   if (response.status !== 403 || !isUnsafe(init)) return response;
   const error = await response.clone().json().catch(() => null);
   if (error?.error?.code !== "csrf_failed") return response;
   await renewToken();
-  return fetch(address(path), withToken(init));
+  return read(address(path), withToken(init));
 }
 
 /** The header that an unsafe request of ours carries. */

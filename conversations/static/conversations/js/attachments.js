@@ -7,7 +7,7 @@ import { byId } from "./dom.js";
 import { Refused } from "./events.js";
 import { isImage, obstacleTo } from "./files.js";
 import { gettext, interpolate } from "./i18n.js";
-import { upload } from "./upload.js";
+import { upload } from "./ondemand.js";
 import { refusalOf } from "./words.js";
 
 /**

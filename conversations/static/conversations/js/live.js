@@ -1,7 +1,7 @@
 // What keeps the page alive: its socket, its seat, and what it does when the network, the server or
 // the machine comes and goes.
 
-import { ask } from "./api.js";
+import { ask, gatherStreams } from "./api.js";
 import { gettext } from "./i18n.js";
 import { address } from "./places.js";
 import { Seat } from "./seat.js";
@@ -60,6 +60,11 @@ export function goLive(page) {
     for (const one of page.conversations()) one.wake();
   }
 
+  function gather() {
+    for (const type of ["input", "click"]) removeEventListener(type, gather);
+    gatherStreams().catch(() => {}); // then the page reads by itself
+  }
+
   function sleep() {
     for (const one of page.conversations()) one.sleep();
     socket.sleep();
@@ -86,6 +91,8 @@ export function goLive(page) {
     wake();
   });
   seat.take();
+  // With the first thing that somebody does, long before there is much to read.
+  for (const type of ["input", "click"]) addEventListener(type, gather);
 
   return {
     transport: anyTransport({ socket, seat }),

@@ -49,6 +49,11 @@ export async function reveal(...given) {
   return (await import("./reveal.js")).reveal(...given);
 }
 
+/** See upload.js. */
+export async function upload(...given) {
+  return (await import("./upload.js")).upload(...given);
+}
+
 /** See settings.js. */
 export async function openSettings(...given) {
   return (await import("./settings.js")).openSettings(...given);

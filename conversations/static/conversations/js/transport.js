@@ -1,6 +1,5 @@
 // Which way a reply comes: chosen anew for each connection.
 
-import { polling } from "./poll.js";
 import { start, stream } from "./stream.js";
 
 /** What a person may choose. */
@@ -58,7 +57,8 @@ export function anyTransport({ socket, seat, choice = transportChoice.get }) {
   const ways = {
     sse: { open: (opening) => counted(opening, streams) },
     socket: carriedBy(socket),
-    poll: polling(),
+    // Few need it.
+    poll: { open: async (opening) => (await import("./poll.js")).polling().open(opening) },
   };
   return {
     async open(opening) {
