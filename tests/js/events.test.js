@@ -313,6 +313,25 @@ onBoth("nothing is said any more after closing", async (following) => {
   assert.equal(server.requests.length, 1);
 });
 
+test("deltas that came together are taken together", async () => {
+  const piece = started() + delta("0-0", "one ", "1-4") + delta("1-4", "two ", "1-8");
+  const last = delta("1-8", "three", "1-13") + ended("one two three", "1-13");
+  const { seen } = following(new FakeServer(stream("close", piece, last)));
+  await settled();
+  assert.deepEqual([...new Set(seen.texts)], ["one two ", "one two three"]);
+  assert.equal(seen.end.outcome, "settled");
+});
+
+test("a gap between deltas that came together is one", async () => {
+  const torn = started() + delta("0-0", "one ", "1-4") + delta("1-8", "three", "1-13");
+  const rest = started("1-4") + delta("1-4", "two three", "1-13") + ended("one two three", "1-13");
+  const server = new FakeServer(stream("hang", torn), stream("close", rest));
+  const { seen } = following(server);
+  await settled();
+  assert.deepEqual(server.cursors, ["0-0", "1-4"]);
+  assert.equal(seen.texts.at(-1), "one two three");
+});
+
 test("frames that are cut anywhere, also inside of a character, give the same text", async () => {
   const bytes = new TextEncoder().encode(
     started() + delta("0-0", "渡𝕠", "1-2") + ended("渡𝕠", "1-2"),

@@ -68,11 +68,24 @@ async function* read(reader, parser, onSign) {
     const { done, value } = await reader.read();
     if (done) return;
     onSign();
-    for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
-      const event = eventOf(frame);
-      if (event) yield event;
-    }
+    yield* joined(parser.push(decoder.decode(value, { stream: true })).map(eventOf).filter(Boolean));
   }
+}
+
+/** What came together is taken together: deltas that follow each other become one. */
+function joined(events) {
+  const taken = [];
+  for (const event of events) {
+    const last = taken.at(-1);
+    if (continues(event, last)) taken.splice(-1, 1, { ...event, at: last.at, text: last.text + event.text });
+    else taken.push(event);
+  }
+  return taken;
+}
+
+function continues(event, last) {
+  if (event.type !== "delta" || last?.type !== "delta" || !event.cursor) return false;
+  return event.at === last.cursor && event.part === last.part && event.kind === last.kind;
 }
 
 function eventOf(frame) {
