@@ -22,7 +22,10 @@ export class ReplyBubble {
   #remedy = make("span", { className: "remedy" });
   #notice = make("div", { className: "notice", hidden: true }, this.#words, this.#remedy);
   #actions;
-  #pace = new Pace(() => this.draw());
+  #pace = new Pace(() => {
+    this.draw();
+    this.page.onGrown();
+  });
   #loss = "";
   #lost = "";
   #patience = 0;
@@ -62,7 +65,8 @@ export class ReplyBubble {
   /** Take a new state; it is drawn soon, an end at once. */
   update(reply) {
     this.reply = reply;
-    this.#pace.ask({ urgent: reply.status !== "running" });
+    const length = reply.parts.reduce((sum, { text }) => sum + text.length, 0);
+    this.#pace.ask({ urgent: reply.status !== "running", length });
   }
 
   /** Its reader has judged it; the row of buttons shows that already. */

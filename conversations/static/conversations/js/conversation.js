@@ -39,6 +39,7 @@ export class OpenConversation {
     this.transcript = new Transcript({
       nameOf: page.nameOf,
       models: page.models,
+      onGrown: () => page.onGrown(this),
       onTrouble: (error) => page.onTrouble(this, error),
       onAction: (action, message, detail) => this.#act(action, message, detail),
     });

@@ -96,6 +96,7 @@ const reports = {
   steady: (one, element, change) => (one === current ? scroll.steady(element, change) : change()),
   onBusy: () => toast(gettext("A reply is being written. Wait for its end, or stop it first.")),
   onChange: (one) => one === current && drawState(),
+  onGrown: (one) => one === current && scroll.follow(),
   onStarted(one) {
     status.calm();
     status.announce(gettext("The reply begins."));
