@@ -47,6 +47,18 @@ async def test_ten_reloads_in_mid_reply_lose_and_double_nothing(
     assert came_by_socket(visitor) == (transport == "socket")
 
 
+async def test_the_dot_moves_only_while_no_text_comes(visitor: Visitor) -> None:
+    moves = "document.querySelector('.caret').getAnimations().length"
+    await visitor.play({"gate": visitor.gate}, WORDS, {"gate": "never"})
+    await visitor.until(lambda: visitor.page.evaluate(moves), "the dot does not move")
+    visitor.open_gate()
+    await visitor.sees("every sea")
+    assert await visitor.page.evaluate(moves) == 0
+    await visitor.until(lambda: visitor.page.evaluate(moves), "the dot does not move again")
+    await visitor.page.click("#stop")
+    await visitor.sees_end("stopped")
+
+
 async def thread_asked(visitor: Visitor) -> list[str]:
     """What the thread beside the page has read; its own file, if it is ready."""
     names = "performance.getEntriesByType('resource').map(({ name }) => name)"

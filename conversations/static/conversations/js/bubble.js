@@ -10,6 +10,7 @@ import { ThinkingClock } from "./thinking.js";
 import { REMEDIES, endingOf, lossOf, remedyOf } from "./words.js";
 
 const PATIENCE_MS = 1500;
+const STILL_MS = 1000;
 const SIGNS = { continue: ICONS.onward, retry: ICONS.again, reconnect: ICONS.again };
 const DEEDS = { continue: "continue", retry: "regenerate", reconnect: "reconnect" };
 
@@ -29,6 +30,7 @@ export class ReplyBubble {
   #loss = "";
   #lost = "";
   #patience = 0;
+  #stillness = 0;
 
   /**
    * @param {import("./reply.js").Reply} reply drawn at once: a known text is never shown blank
@@ -102,6 +104,7 @@ export class ReplyBubble {
     const running = reply.status === "running";
     this.author.textContent = this.page.nameOf(reply.model);
     this.#caret.hidden = !running;
+    if (running && reply.phase === "streaming" && reply.cursor !== this.element.dataset.cursor) this.#still();
     // Of a long text the rest comes soon, and then what is said below it.
     if (!this.#view.show(text, { whole: !running })) return;
     const { dataset } = this.element;
@@ -111,6 +114,13 @@ export class ReplyBubble {
     if (running) this.#say(this.#loss, this.#loss ? "reconnect" : "");
     else this.#drawEnd(reply, text !== "");
     this.#actions.element.hidden = running;
+  }
+
+  /** Text that grows shows by itself that it lives; what moves costs sixty frames a second. */
+  #still() {
+    clearTimeout(this.#stillness);
+    this.#caret.classList.add("still");
+    this.#stillness = setTimeout(() => this.#caret.classList.remove("still"), STILL_MS);
   }
 
   #drawReasoning(reasoning, text) {
