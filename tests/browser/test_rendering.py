@@ -89,6 +89,21 @@ async def test_markdown_that_streams_looks_as_it_does_after_a_reload(visitor: Vi
     await visitor.until(lambda: _is(coloured.count(), 2), "the code is not coloured")
 
 
+async def test_short_code_is_coloured_in_the_frame_that_shows_it(visitor: Visitor) -> None:
+    await visitor.play({"text": "```python\nready = 1\n```\n"})
+    await visitor.sees_end()
+    await visitor.reply.locator("[data-coloured]").wait_for()
+    coloured = await visitor.page.evaluate("""async () => {
+      const { colourSoon } = await import("/static/conversations/js/code.js");
+      const block = document.querySelector(".reply-text .code-block").cloneNode(true);
+      const code = block.querySelector("code");
+      code.textContent = "if ready: pass";
+      colourSoon([block]);
+      return code.querySelectorAll(".code-keyword").length;
+    }""")
+    assert coloured == 2
+
+
 async def test_finished_blocks_are_never_touched_again(visitor: Visitor) -> None:
     await visitor.play(
         {"text": "first **block**\n\n- one\n- two\n\n"},

@@ -6,6 +6,7 @@ import { gettext, interpolate } from "./i18n.js";
 import { languageOf } from "./languages.js";
 
 const LONGEST = 20_000;
+const SHORT = 2000;
 const WRAP = "M4 6h16M4 12h13a3 3 0 0 1 0 6h-4M15 15.5L12.5 18l2.5 2.5M4 18h4";
 const COPIED_MS = 1500;
 const ENOUGH_MS = 5;
@@ -40,12 +41,17 @@ export function listen(element) {
   });
 }
 
-/** Colour the blocks of code in nodes that do not change any more, when the page has time. */
+/**
+ * Colour the blocks of code in nodes that do not change any more: short ones at once, which saves
+ * the page a frame, if what it takes is here; others when the page has time.
+ */
 export function colourSoon(nodes) {
   for (const node of nodes) {
     for (const code of node.querySelectorAll?.("pre > code[class]") ?? []) {
-      const [grammar] = languageOf(wordOf(code)).grammars;
-      if (grammar && code.textContent.length <= LONGEST) waiting.add(code);
+      const { grammars } = languageOf(wordOf(code));
+      const { length } = code.textContent;
+      if (!grammars.length || length > LONGEST) continue;
+      if (length > SHORT || !colours?.colourNow(code, grammars)) waiting.add(code);
     }
   }
   if (waiting.size && !busy) work();
@@ -53,15 +59,16 @@ export function colourSoon(nodes) {
 
 const waiting = new Set();
 let busy = false;
+let colours = null;
 
 async function work() {
   busy = true;
   try {
-    const { colour } = await import("./colours.js");
+    colours = await import("./colours.js");
     for (let time = await idle(); waiting.size; ) {
       const [code] = waiting;
       waiting.delete(code);
-      await colour(code, languageOf(wordOf(code)).grammars);
+      await colours.colour(code, languageOf(wordOf(code)).grammars);
       // Each change makes the page draw a frame: several together are cheaper.
       if (time.timeRemaining() < ENOUGH_MS) time = await idle();
     }

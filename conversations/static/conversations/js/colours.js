@@ -47,13 +47,20 @@ const loaded = new Map();
 /** Colour one block by its grammars, its own first. */
 export async function colour(code, grammars) {
   await Promise.all(grammars.map(load));
+  colourNow(code, grammars);
+}
+
+/** The same without waiting; says whether its grammars are here. */
+export function colourNow(code, grammars) {
+  if (!grammars.every((grammar) => hljs.getLanguage(grammar))) return false;
   const text = code.textContent;
   const result = hljs.highlight(text, { language: grammars[0], ignoreIllegals: true });
   const { root } = result._emitter;
   // A grammar that lost a character must not change what is shown.
-  if (root.textContent !== text) return;
+  if (root.textContent !== text) return true;
   code.replaceChildren(root);
   code.dataset.coloured = "";
+  return true;
 }
 
 function load(grammar) {

@@ -91,14 +91,20 @@ export class MarkdownView {
     let deferred = [];
     for (;;) {
       if (!this.#wanted.startsWith(this.#taken)) this.#forget();
-      if (this.#wanted && !this.#taken) deferred = yield* this.#begin();
+      if (this.#isShown && !deferred.length) return;
+      if (isSpent(this.#begun)) yield; // more may be wanted, or something else, after that
+      else if (this.#wanted && !this.#taken) deferred = yield* this.#begin();
       else if (this.#taken !== this.#wanted) this.#draw(this.#read());
       else if (deferred.length) this.#fill(deferred.pop());
       else if (this.#wantsWhole && !this.#isWhole) this.#finish();
-      else if (this.#isWhole && this.#uncertain.length) this.#settle(this.#uncertain.pop());
-      else return;
-      if (isSpent(this.#begun)) yield;
+      else this.#settle(this.#uncertain.pop());
     }
+  }
+
+  /** Whether nothing is left to draw, but for what `#begin` left out. */
+  get #isShown() {
+    if (this.#taken !== this.#wanted) return false;
+    return this.#isWhole ? !this.#uncertain.length : !this.#wantsWhole;
   }
 
   /** Read all that is there, and draw its end, where its reader most likely is; the rest is left. */
