@@ -103,7 +103,7 @@ def main() -> int:
     parser.add_argument("--details", action="store_true", help="what the time went to, by name")
     arguments = parser.parse_args()
     results = asyncio.run(measure(arguments))
-    print("| case | deltas | draws | main thread | script | layout | paint | longest task |")
+    print("| case | deltas | frames | main thread | script | layout | paint | longest task |")
     print("|---|---|---|---|---|---|---|---|")
     for result in results:
         print(_row(result))
@@ -117,7 +117,7 @@ def _row(result: Result) -> str:
     cost = result.cost
     parts = " | ".join(f"{cost.kinds[kind]:.2f} s" for kind in ("script", "layout", "paint"))
     return (
-        f"| {result.case} | {result.deltas or ''} | {cost.draws} | {cost.total:.2f} s | {parts} "
+        f"| {result.case} | {result.deltas or ''} | {cost.frames} | {cost.total:.2f} s | {parts} "
         f"| {cost.longest * 1000:.0f} ms ({cost.longest_by_clock * 1000:.0f} by the clock) |"
     )
 

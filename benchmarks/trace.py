@@ -31,8 +31,8 @@ class Cost:
     """The longest task as a person felt it, with what other programs took meanwhile."""
     seconds: float
     """From the first task to the last, by the clock."""
-    draws: int
-    """Callbacks of animation frames: each draws once."""
+    frames: int
+    """How often the browser drew the page: for new text, and for all else that changes it."""
     kinds: Counter[str]
     """Script, layout (with styles), paint, and what is neither."""
     names: Counter[str]
@@ -71,7 +71,7 @@ def cost_of(events: list[dict[str, Any]]) -> Cost:
         longest=longest.cpu,
         longest_by_clock=max(task.ended - task.begun for task in tasks) / 1e6,
         seconds=(tasks[-1].ended - tasks[0].begun) / 1e6,
-        draws=sum(event["name"] == "FireAnimationFrame" for event in ours),
+        frames=sum(event["name"] == "Layerize" for event in ours),
         kinds=kinds,
         names=names,
         worst=worst,
