@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { restAfter } from "../../conversations/static/conversations/js/pace.js";
+import { Pace, restAfter } from "../../conversations/static/conversations/js/pace.js";
 
 test("a draw that is cheap comes with each frame", () => {
   assert.equal(restAfter(0), 0);
@@ -18,4 +18,23 @@ test("a long text is drawn more rarely than a short one, and still four times a 
 test("a dear draw takes a small share of the time, and still comes four times a second", () => {
   assert.equal(restAfter(2), 100);
   assert.equal(restAfter(500), 250);
+});
+
+test("the first draw comes with the next frame, one after a rest waits for none", (t) => {
+  const [frames, waits] = [[], []];
+  globalThis.document = { hidden: false };
+  globalThis.requestAnimationFrame = (task) => frames.push(task);
+  t.mock.method(globalThis, "setTimeout", (task, ms) => waits.push({ task, ms }));
+  let drawn = 0;
+  const pace = new Pace(() => drawn++);
+  pace.ask({ length: 100_000 });
+  assert.deepEqual([frames.length, waits.length], [1, 0]);
+  frames[0]();
+  pace.ask({ length: 100_000 });
+  assert.deepEqual([frames.length, waits.length, drawn], [1, 1, 1]);
+  assert.ok(waits[0].ms > 200);
+  waits[0].task();
+  assert.equal(drawn, 2);
+  delete globalThis.document;
+  delete globalThis.requestAnimationFrame;
 });
