@@ -205,6 +205,7 @@ async def test_a_screen_reader_hears_start_and_end_once_and_no_tokens(visitor: V
     await visitor.sees("word29")
     visitor.open_gate()
     await visitor.sees_end()
+    await visitor.until(lambda: page.evaluate("heard.length > 1"), "its end is not heard")
     assert await page.evaluate("heard") == ["The reply begins.", "The reply is complete."]
     assert await visitor.reply.get_attribute("aria-label")
     assert await page.evaluate("document.activeElement.id") == "message"
@@ -214,4 +215,5 @@ async def test_a_screen_reader_hears_start_and_end_once_and_no_tokens(visitor: V
     await visitor.sees("cut")
     await page.keyboard.press("Escape")
     await visitor.sees_end("stopped")
+    await visitor.until(lambda: page.evaluate("heard.length > 1"), "its end is not heard")
     assert await page.evaluate("heard") == ["The reply begins.", "Stopped."]

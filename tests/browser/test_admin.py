@@ -48,7 +48,8 @@ async def test_an_operator_watches_reads_and_stops_a_run_and_announces(
 
     await page.goto(server.url + ANNOUNCE)
     await page.fill("#id_text", "We move <b>tonight</b>")
-    await page.click("[name=_save]")
+    async with page.expect_navigation():  # from here on it is saved
+        await page.click("[name=_save]")
     banner = visitor.page.locator("#banners .banner")
     await banner.get_by_text("We move <b>tonight</b>").wait_for(timeout=2500)
     found += await check(visitor.page, "a banner")

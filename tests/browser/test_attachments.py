@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Route
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.test_accessibility import check
 from tests.browser.visitor import Visitor
@@ -72,15 +72,14 @@ async def test_files_by_button_paste_and_drop_go_with_the_question(visitor: Visi
     [question, _] = await visitor.stored()
     names = [part["attachment"]["name"] for part in question["parts"][:3]]
     assert names == ["plan.md", "pasted.png", "dropped.png"]
+    loaded = "[...document.querySelectorAll('.enclosed img')].every((it) => it.naturalWidth)"
     for _ in range(2):
         bubble = page.locator("article.question")
         link = bubble.locator("a.enclosed-file")
         assert "plan.md" in str(await link.text_content())
         assert await link.get_attribute("download") == "plan.md"
         assert await bubble.locator("a.enclosed-image[target=_blank] img").count() == 2
-        await page.wait_for_function(
-            "[...document.querySelectorAll('.enclosed img')].every((one) => one.naturalWidth)"
-        )
+        await visitor.until(lambda: page.evaluate(loaded), "a picture is not there")
         assert await found_by_axe(visitor) == []
         await visitor.reload()
         await bubble.wait_for()
@@ -103,12 +102,17 @@ async def test_send_waits_for_the_upload_and_a_file_can_be_taken_back(visitor: V
     await page.wait_for_selector("#tray-note >> text=Sending as soon as")
     await page.locator(".chip", has_text="next.txt").get_by_role("button").last.click()
     assert await page.locator("article").count() == 0
+    await visitor.until(lambda: _is(len(held) == 1), "nothing is being uploaded")
     await held[0].continue_()
     await visitor.sees_end()
     [question, _] = await visitor.stored()
     assert question["content"] == "Hello"
     assert [part["kind"] for part in question["parts"]] == ["attachment", "text"]
     assert len(held) == 1
+
+
+async def _is(fact: bool) -> bool:
+    return fact
 
 
 async def test_files_that_were_not_sent_are_there_after_a_reload(visitor: Visitor) -> None:
@@ -186,7 +190,7 @@ async def test_a_question_that_is_refused_stays_with_its_files(visitor: Visitor)
     await chip(visitor, "notes.txt").wait_for()
     await visitor.say("Hello")
     await page.wait_for_selector("#alert:visible")
-    assert await page.input_value("#message") == "Hello"
+    await expect(page.locator("#message")).to_have_value("Hello")
     await chip(visitor, "notes.txt").wait_for()
     await page.unroute("**/messages")
     await page.press("#message", "Enter")

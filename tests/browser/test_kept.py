@@ -94,6 +94,7 @@ async def test_a_refused_question_stands_before_what_was_typed_meanwhile(
     await page.click(".new-button")
     await visitor.say("begins another")
     await field.fill("and goes on")
+    await page.wait_for_url(lambda url: "/c/" in url and opened not in url)
     row = page.locator(f"a[href='/c/{visitor.conversation}']")
     await page.click(f"a[href='/c/{opened}']")
     now.set()

@@ -98,8 +98,7 @@ async def test_a_deletion_that_is_not_taken_back_is_done_when_its_note_goes(
     async with visitor.page.expect_response(lambda r: r.request.method == "DELETE") as deleted:
         await choose(visitor, "doomed", "Delete")
         await lists(visitor, "kept")
-        focused = "document.activeElement.textContent"
-        assert await visitor.page.evaluate(focused) == "kept"
+        await expect(rows(visitor).locator(".conversation-link")).to_be_focused()
     assert (await deleted.value).status == 204
     await visitor.reload()
     await lists(visitor, "kept")
@@ -280,7 +279,7 @@ async def test_drafts_are_kept_per_conversation_until_they_are_sent(visitor: Vis
     assert await page.input_value("#message") == "begun here"
     other = await visitor.context.new_page()
     await other.goto(page.url)
-    await other.wait_for_function("document.getElementById('message').value === 'begun here'")
+    await expect(other.locator("#message")).to_have_value("begun here")
     await other.close()
     await visitor.say("sent now")
     await visitor.sees_end()

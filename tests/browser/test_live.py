@@ -223,7 +223,8 @@ async def test_the_example_of_the_documents_follows_a_reply_by_events_js_alone(
     page = visitor.page
     await page.route("**/examples/**", example)
     await page.goto(f"{visitor.server.url}/examples/one-reply.html?model=scripted")
-    await page.fill("#question", json.dumps({"steps": [WORDS | {"repeat": 200}]}))
+    steps = [WORDS, {"gate": visitor.gate}, WORDS]
+    await page.fill("#question", json.dumps({"steps": steps}))
     await page.click("text=Ask")
     shown = page.locator("#reply")
     await visitor.until(shown.text_content, "no text came")
@@ -231,6 +232,7 @@ async def test_the_example_of_the_documents_follows_a_reply_by_events_js_alone(
     await visitor.context.set_offline(True)
     await page.locator("#state", has_text="offline").wait_for()
     await visitor.context.set_offline(False)
+    visitor.open_gate()
     await page.reload()
     await page.locator("#state", has_text="settled: completed stop").wait_for()
     conversation = page.url.split("#")[1].split("/")[0]

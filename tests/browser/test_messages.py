@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.visitor import Visitor
 
@@ -178,7 +178,7 @@ async def test_an_opinion_is_kept_with_its_comment(visitor: Visitor) -> None:
         assert told in details
     await visitor.page.keyboard.press("Escape")
     await dialog.wait_for(state="detached")
-    assert await visitor.page.locator("dl.details").count() == 0, "the dialog is left behind"
+    await expect(visitor.page.locator("dl.details")).to_have_count(0)  # nothing is left behind
 
 
 async def test_a_message_is_copied_also_where_the_page_has_no_clipboard(visitor: Visitor) -> None:

@@ -1,6 +1,7 @@
 """What a model writes, as it is shown: while it streams, and when it is whole."""
 
 import pytest
+from playwright.async_api import expect
 
 from tests.browser.visitor import Visitor
 
@@ -208,9 +209,9 @@ async def test_a_note_leads_to_its_text_and_back(visitor: Visitor) -> None:
     assert len(found) == len(set(found))
     address = visitor.page.url
     await visitor.reply.get_by_role("link", name="Note 1").click()
-    assert await visitor.reply.locator(".note:target").count() == 1
+    await expect(visitor.reply.locator(".note:target")).to_have_count(1)
     await visitor.reply.get_by_role("link", name="Back to the text").click()
-    assert await visitor.reply.locator(".note-mark a:target").count() == 1
+    await expect(visitor.reply.locator(".note-mark a:target")).to_have_count(1)
     assert visitor.page.url.startswith(address)
 
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from playwright.async_api import Route
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import Visitor
 from tests.integration.databases import count
@@ -17,9 +17,10 @@ TOLD = "the line holds in every sea " * 40
 
 
 async def test_a_reply_streams_to_its_end_and_equals_what_is_stored(visitor: Visitor) -> None:
-    await visitor.play(WORDS)
+    await visitor.play(WORDS | {"repeat": 20}, {"gate": visitor.gate}, WORDS | {"repeat": 20})
     await visitor.sees("the line holds")
     assert await visitor.reply.get_attribute("data-status") == "running"
+    visitor.open_gate()
     await visitor.sees_end()
     await visitor.shows_what_is_stored()
     assert (await visitor.text()).split() == TOLD.split()
@@ -46,7 +47,7 @@ async def test_the_question_and_a_waiting_reply_are_shown_before_the_server_answ
 ) -> None:
     await visitor.page.route("**/api/conversations", lambda route: asyncio.sleep(0))
     await visitor.say("Is anybody there?")
-    await visitor.page.locator("article.question", has_text="anybody").wait_for(timeout=1000)
+    await visitor.page.locator("article.question", has_text="anybody").wait_for()
     assert await visitor.reply.get_attribute("data-status") == "running"
     assert await visitor.page.is_visible("#stop")
     await visitor.page.unroute("**/api/conversations")
@@ -134,6 +135,7 @@ async def test_regenerate_asks_the_same_question_again(visitor: Visitor) -> None
     await visitor.sees_end()
     first = await visitor.reply.get_attribute("data-message")
     await visitor.page.click("button:has-text('Regenerate')")
+    await visitor.page.locator(f"article[data-message='{first}']").wait_for(state="detached")
     await visitor.sees("an answer")
     await visitor.sees_end()
     assert await visitor.reply.get_attribute("data-message") != first
@@ -175,7 +177,7 @@ async def test_a_failure_is_said_in_words_and_can_be_tried_again(visitor: Visito
     await visitor.play({"fail": "upstream_unreachable"})
     await visitor.sees_end("failed")
     assert "could not be reached" in await visitor.reply.inner_text()
-    assert await visitor.page.is_visible("button:has-text('Try again')")
+    await visitor.reply.get_by_role("button", name="Try again").wait_for()
 
 
 async def test_a_refused_message_goes_back_to_the_composer(visitor: Visitor) -> None:
@@ -185,8 +187,8 @@ async def test_a_refused_message_goes_back_to_the_composer(visitor: Visitor) -> 
     too_long = "x" * 200_001
     await visitor.say(too_long)
     await visitor.page.wait_for_selector("#alert:visible")
-    assert await visitor.page.input_value("#message") == too_long
-    assert await visitor.page.locator("article").count() == 2
+    await expect(visitor.page.locator("#message")).to_have_value(too_long)
+    await expect(visitor.page.locator("article")).to_have_count(2)
 
 
 async def test_reasoning_is_folded_away(visitor: Visitor) -> None:
@@ -216,7 +218,7 @@ async def test_a_reader_who_scrolls_up_is_left_alone(visitor: Visitor) -> None:
     assert await viewport.evaluate("e => e.scrollTop") == 100
     await visitor.page.click("#jump")
     await visitor.until(lambda: viewport.evaluate(at_end), "the button did not lead to the end")
-    assert not await visitor.page.is_visible("#jump")
+    await expect(visitor.page.locator("#jump")).to_be_hidden()
 
 
 async def test_the_server_logs_no_error_for_all_this(visitor: Visitor, server: Server) -> None:

@@ -65,7 +65,7 @@ async def test_a_conversation_is_shared_by_link_brought_up_to_date_and_taken_bac
     assert response.status == 404
     await reader.close()
     await visitor.page.keyboard.press("Escape")
-    assert await dialog.count() == 0
+    await dialog.wait_for(state="detached")
 
 
 async def test_the_conversation_is_saved_as_a_file_with_its_title(visitor: Visitor) -> None:
@@ -132,7 +132,7 @@ async def test_an_export_of_chatgpt_is_taken_over_and_told_about(visitor: Visito
     await dialog.get_by_text("3 conversations added.").wait_for()
     await dialog.get_by_text("4 steps of tools").wait_for()
     await dialog.get_by_text("Conversations of which something is missing").click()
-    assert await dialog.get_by_role("listitem").filter(has_text="Harbour bells").is_visible()
+    await dialog.get_by_role("listitem").filter(has_text="Harbour bells").wait_for()
     await dialog.locator("input[type=file]").set_input_files(
         FIXTURES / "chatgpt-conversations.json"
     )

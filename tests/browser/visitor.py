@@ -7,9 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from tests.integration.servers import Server, eventually
+
+PATIENCE_MS = 20_000
+"""How long a page may take for what it does; the 5 s of `expect` are few on a busy machine."""
+
+expect.set_options(timeout=PATIENCE_MS)
 
 RECORDER = """
 window.breaches = [];
@@ -101,7 +106,7 @@ class Visitor:
         return other
 
     def _listen(self) -> None:
-        self.page.set_default_timeout(20_000)
+        self.page.set_default_timeout(PATIENCE_MS)
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(f"error: {error}"))
         self.page.on("websocket", lambda socket: socket.on("framereceived", self._note))

@@ -16,9 +16,13 @@ from tests.integration.scripts import script
 from tests.integration.servers import Server, eventually
 
 CLIENTS = int(os.environ.get("VANISH_CLIENTS", "1000"))
+PEOPLE = 20
+"""Who the clients are: a start looks at all that its person has in flight."""
 RUNS_LATER = int(os.environ.get("VANISH_RUNS", "100"))
 """Runs that the clients share in the rounds after the first, where each has one of its own."""
 ROUNDS = 5
+AT_ONCE = 10
+"""Requests in flight: how many wait for the server is not what is asked here, but who vanishes."""
 SETTLED_SECONDS = 5.0
 SLACK = 2
 GROWTH = 1.05
@@ -42,23 +46,33 @@ class Usage:
     readers: int
 
 
+@dataclass(frozen=True)
+class Conversation:
+    """Whose it is, and its id."""
+
+    client: Client
+    id: str
+
+
 @pytest.mark.timeout(300)
 async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     servers: Servers, database: str
 ) -> None:
     server = await servers.start("uvicorn", database, env=ENV, fresh=True)
-    client = await servers.client(server)
-    conversations = await _conversations(client, CLIENTS)
+    people = [await servers.client(server) for _ in range(PEOPLE)]
+    conversations = await _conversations(people, CLIENTS)
     first_idle = await _idle(server)
     resident = []
     started = 0
     for number in range(1, ROUNDS + 1):
         used = conversations if number == 1 else conversations[:RUNS_LATER]
         started += len(used)
-        await _round(client, used)
+        await _round(used)
         await _all_settled(server, number)
         await _returns_to(server, first_idle, number)
+        import sys; print("AT", number, first_idle, await _measure(server), file=sys.stderr)
         resident.append(_resident_kib(server))
+    print("RES", resident, file=sys.stderr)
     assert resident[4] <= resident[1] * GROWTH, f"resident KiB after each round: {resident}"
     assert not breaches_of_rest(database)
     outcomes = rows(
@@ -70,41 +84,45 @@ async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     assert not server.errors(), server.errors()
 
 
-async def _conversations(client: Client, number: int) -> list[str]:
-    limit = asyncio.Semaphore(20)
+async def _conversations(people: list[Client], number: int) -> list[Conversation]:
+    limit = asyncio.Semaphore(AT_ONCE)
 
-    async def one() -> str:
+    async def one(client: Client) -> Conversation:
         async with limit:
-            return await client.new_conversation()
+            return Conversation(client, await client.new_conversation())
 
-    first = await client.new_conversation()
-    return [first, *await asyncio.gather(*(one() for _ in range(number - 1)))]
+    first = [await one(client) for client in people]  # which makes the guests
+    more = (one(people[at % len(people)]) for at in range(len(people), number))
+    return [*first, *await asyncio.gather(*more)]
 
 
-async def _round(client: Client, conversations: list[str]) -> None:
+async def _round(conversations: list[Conversation]) -> None:
     """Start runs, let all clients see their first text, then vanish, half by RST."""
-    limit = asyncio.Semaphore(50)
+    limit = asyncio.Semaphore(AT_ONCE)
 
-    async def start(conversation: str) -> Reader:
+    async def start(conversation: Conversation) -> Reader:
+        client = conversation.client
         async with limit:
-            reader = await client.send(conversation, script(*STEPS), on_disconnect="stop")
+            reader = await client.send(conversation.id, script(*STEPS), on_disconnect="stop")
         await reader.until_received(5, 60)
         return reader
 
-    async def follow(run_id: str) -> Reader:
+    async def follow(client: Client, run_id: str) -> Reader:
         async with limit:
             reader = await client.follow(run_id)
         await reader.until_received(5, 60)
         return reader
 
     readers = list(await asyncio.gather(*(start(c) for c in conversations)))
+    clients = [conversation.client for conversation in conversations]
     runs = [reader.ledger.run_id for reader in readers]
-    more = (runs[number % len(runs)] for number in range(CLIENTS - len(runs)))
-    readers += await asyncio.gather(*(follow(run_id) for run_id in more))
+    more = (number % len(runs) for number in range(CLIENTS - len(runs)))
+    readers += await asyncio.gather(*(follow(clients[at], runs[at]) for at in more))
     assert len(readers) == CLIENTS
     for number, reader in enumerate(readers):
         (Reader.rst if number % 2 else Reader.fin)(reader)
-    client.readers.clear()
+    for client in clients:
+        client.readers.clear()
 
 
 async def _all_settled(server: Server, number: int) -> None:
