@@ -177,11 +177,11 @@ async def test_no_progress_ends_a_run_that_waits_for_its_source(
 
 
 async def test_a_keep_alive_is_progress(worker: LocalWorker, set_streaming: SetStreaming) -> None:
-    set_streaming(NO_PROGRESS_SECONDS=0.6)
+    set_streaming(NO_PROGRESS_SECONDS=1.5)
 
     async def source() -> Source:
         for _ in range(12):
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.2)
             yield Progress()
         yield Finish()
 

@@ -136,8 +136,9 @@ async def test_a_connection_closes_as_planned_without_an_end(
     set_streaming(CONNECTION_SECONDS=0.3)
     tap = Tap()
     run = await begin(worker, tap)
+    tap.say("so far")
+    await until(lambda: str(run.transcript.end) == "1-6")
     async with reading(worker, run.run_id) as reader:
-        tap.say("so far")
         await reader.closed()
     assert (reader.text, reader.ended) == ("so far", None)
     assert not await departed(run.run_id)

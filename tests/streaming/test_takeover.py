@@ -167,10 +167,10 @@ async def _no_row(worker_id: UUID) -> bool:
 async def test_a_worker_whose_beat_moves_now_and_then_lives(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
-    set_streaming(LEASE_SECONDS=1.2)
+    set_streaming(LEASE_SECONDS=2)
     slow, new = await silent_worker()
     await make_worker()
-    for _ in range(6):  # three leases in all
+    for _ in range(8):  # more than two leases in all
         pause = time.monotonic() + 0.6
         await until(lambda: time.monotonic() > pause)  # noqa: B023
         await threads.write_beat(takeover.raise_beat, slow)
@@ -182,15 +182,15 @@ async def test_a_pause_of_the_watcher_starts_the_count_again(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
     """SIGSTOP of ourselves, or a laptop's lid: what we did not see is no evidence."""
-    set_streaming(LEASE_SECONDS=1.2)
+    set_streaming(LEASE_SECONDS=2)
     other, _ = await silent_worker()
     await make_worker()
     almost = time.monotonic() + 0.7
     await until(lambda: time.monotonic() > almost)
-    time.sleep(1.2)
+    time.sleep(2)
     resumed = time.monotonic()
     await until(lambda: _dead(other))
-    assert time.monotonic() - resumed >= 1.1
+    assert time.monotonic() - resumed >= 1.9
 
 
 @pytest.mark.parametrize(("beaten", "alive"), [(5, False), (20, True)])
@@ -214,7 +214,7 @@ async def _dead(worker_id: UUID) -> bool:
 async def test_a_failed_poll_starts_the_count_again(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
-    set_streaming(LEASE_SECONDS=1.2)
+    set_streaming(LEASE_SECONDS=2)
     other, _ = await silent_worker()
     await make_worker()
     almost = time.monotonic() + 0.7
@@ -226,7 +226,7 @@ async def test_a_failed_poll_starts_the_count_again(
         database.execute(f"ALTER TABLE away RENAME TO {WORKER}")
     back = time.monotonic()
     await until(lambda: _dead(other))
-    assert time.monotonic() - back >= 0.9
+    assert time.monotonic() - back >= 1.6
 
 
 async def test_storage_that_takes_no_writes_kills_nobody(
