@@ -46,6 +46,18 @@ LIBRARIES = (
     "psycopg_pool",
     "channels.routing",
     "PIL.Image",
+    "PIL.ImageOps",
+    "PIL.JpegImagePlugin",
+    "PIL.PngImagePlugin",
+    "django.contrib.auth.hashers",
+    "django.contrib.sessions.middleware",
+    "limits.aio.storage",
+    "limits.aio.strategies",
+    "msgspec.json",
+    "structlog.dev",
+    "structlog.stdlib",
+    "twisted.internet.asyncioreactor",
+    "autobahn.twisted.websocket",
 )
 ROOT = Path(__file__).resolve().parents[2]
 _DIES_WITH_PARENT = 1
