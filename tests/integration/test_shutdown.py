@@ -30,7 +30,7 @@ async def test_sigterm_settles_what_is_left_as_shutdown_with_all_text(
     begun = loop.time()
     code = await server.terminate()
     seconds = loop.time() - begun
-    await reader.until_closed(2)
+    await reader.until_closed()
     assert code in (0, -signal.SIGTERM), f"exit code {code}"
     assert seconds < 8, f"DRAIN_SECONDS is 1, the process needed {seconds:.1f} s"
     assert not breaches_of_rest(database), "SIGTERM left a run behind"
@@ -58,7 +58,7 @@ async def test_a_reply_that_ends_during_drain_is_completed(servers: Servers, kin
     await server.exited(8)
     assert not breaches_of_rest(server.database)
     if kind != "daphne":
-        await reader.until_closed(1)
+        await reader.until_closed()
         assert reader.ended, "an SSE reader on uvicorn stays to its ended"
     assert not server.errors(), server.errors()
     await server.restart()
