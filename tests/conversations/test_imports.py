@@ -503,7 +503,8 @@ async def test_what_was_said_in_the_future_is_said_now(alice: Client) -> None:
 @pytest.mark.parametrize("text", ['{%s"x": 1}', "[[%s1]]"])
 def test_what_would_take_too_much_memory_at_once_is_refused(text: str) -> None:
     much = '"%d": ' if text.startswith("{") else ""
-    members = "".join(f"{much % n if much else ''}[{'[],' * 300_000}[]]," for n in range(20))
+    # As many characters as lists of lists, which would take twenty times that, and a minute, too.
+    members = "".join(f'{much % n if much else ""}["{"x" * 900_000}"],' for n in range(20))
     with pytest.raises(TooLarge):
         list(items(io.BytesIO((text % members).encode())))
 
