@@ -57,7 +57,7 @@ class Conversation:
     id: str
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     servers: Servers, database: str
 ) -> None:

@@ -103,7 +103,7 @@ async def test_the_poller_ends_when_nobody_reads(make_worker: MakeWorker) -> Non
     run = await begin(owner, Tap())
     async with reading(other, run.run_id) as reader:
         await until(lambda: reader.started)
-    await until(lambda: len(other.follower) == 0)
+    await until(lambda: len(other.follower) == 0, seconds=20)  # it keeps a run for five, unread
     runner.stop(owner, run.run_id)
 
 
