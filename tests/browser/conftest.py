@@ -48,7 +48,7 @@ async def server(lasting_server: Server, request: pytest.FixtureRequest) -> Asyn
     """The server that tests share; it stays up."""
     mark = lasting_server.mark()
     yield lasting_server
-    request.node.add_report_section("call", "server", lasting_server.log(mark)[-4000:])
+    request.node.add_report_section("teardown", "server", lasting_server.log(mark)[-4000:])
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -58,7 +58,7 @@ async def own_server(sqlite: SQLite, request: pytest.FixtureRequest) -> AsyncIte
     try:
         yield await server.start()
     finally:
-        request.node.add_report_section("call", "server", server.log()[-4000:])
+        request.node.add_report_section("teardown", "server", server.log()[-4000:])
         server.discard()
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -23,18 +23,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         indifferent = {item for item in ours if "databases" not in item.fixturenames}
         config.hook.pytest_deselected(items=list(indifferent))
         items[:] = [item for item in items if item not in indifferent]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the servers of a failed test wrote; its teardown, which ends them, is too late."""
-    if isinstance(item, pytest.Function) and call.when == "call" and call.excinfo is not None:
-        found: Servers | None = item.funcargs.get("servers")
-        for server in found.started if found else ():
-            item.add_report_section("call", f"log of {server.kind}", server.log()[-6000:])
-    return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +68,17 @@ def database(databases: SQLite | PostgreSQL) -> str:
 
 
 @pytest.fixture
-async def servers(databases: SQLite | PostgreSQL) -> AsyncIterator[Servers]:
+async def servers(
+    databases: SQLite | PostgreSQL, request: pytest.FixtureRequest
+) -> AsyncIterator[Servers]:
     found = Servers(databases)
     try:
         yield found
     finally:
+        for server in found.started:
+            request.node.add_report_section(
+                "teardown", f"log of {server.kind}", server.log()[-6000:]
+            )
         await found.discard()
         await asyncio.sleep(0)  # lets transports close their sockets
 
