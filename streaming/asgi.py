@@ -91,13 +91,24 @@ class Server:
         def handle(signum: int, frame: FrameType | None) -> None:
             assert self._loop is not None
             self._loop.call_soon_threadsafe(workers.current().begin_drain)
-            if callable(previous):
+            if callable(previous) and reactor() is not None:
+                self._loop.call_soon_threadsafe(self._hand_on_after_drain, previous, signum)
+            elif callable(previous):
                 previous(signum, frame)
             elif previous == signal.SIG_DFL:
                 signal.signal(number, signal.SIG_DFL)
                 self._loop.call_soon_threadsafe(self._die_after_drain, number)
 
         signal.signal(number, handle)
+
+    def _hand_on_after_drain(self, previous: Any, signum: int) -> None:
+        """Let Twisted stop once all is settled: with its stop daphne cancels every application."""
+
+        async def hand_on() -> None:
+            await workers.current().drained()
+            previous(signum, None)
+
+        self._dying = asyncio.ensure_future(hand_on())
 
     def _die_after_drain(self, number: signal.Signals) -> None:
         async def die() -> None:
