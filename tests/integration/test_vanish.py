@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,8 +24,6 @@ ROUNDS = 5
 AT_ONCE = 10
 """Requests in flight: how many wait for the server is not what is asked here, but who vanishes."""
 SETTLED_SECONDS = 5.0
-SHARE_OF_THE_STARTS = 1 / 3
-"""On a machine that is too slow for that: of the time that it took to start the same runs."""
 SLACK = 2
 GROWTH = 1.05
 STEPS = [{"text": "seen "}, {"repeat": 10_000, "text": "tick ", "pause_ms": 4000}]
@@ -65,18 +62,15 @@ async def test_a_thousand_vanish_at_once_and_five_rounds_leave_nothing_behind(
     people = [await servers.client(server) for _ in range(PEOPLE)]
     conversations = await _conversations(people, CLIENTS)
     await _round(conversations[:PEOPLE], PEOPLE)  # makes what is made once: threads, connections
-    await _all_settled(server, 0, SETTLED_SECONDS)
+    await _all_settled(server, 0)
     first_idle = await _idle(server)
     resident = []
     started = PEOPLE
-    seconds = SETTLED_SECONDS
     for number in range(1, ROUNDS + 1):
         used = conversations if number == 1 else conversations[:RUNS_LATER]
         started += len(used)
-        starting_seconds = await _round(used, CLIENTS)
-        if number == 1:
-            seconds = max(seconds, starting_seconds * SHARE_OF_THE_STARTS)
-        await _all_settled(server, number, seconds)
+        await _round(used, CLIENTS)
+        await _all_settled(server, number)
         await _returns_to(server, first_idle, number)
         resident.append(_resident_kib(server))
     assert resident[4] <= resident[1] * GROWTH, f"resident KiB after each round: {resident}"
@@ -102,14 +96,9 @@ async def _conversations(people: list[Client], number: int) -> list[Conversation
     return [*first, *await asyncio.gather(*more)]
 
 
-async def _round(conversations: list[Conversation], clients: int) -> float:
-    """Start runs, let all clients see their first text, then vanish, half by RST.
-
-    Returns:
-        how long the starts took.
-    """
+async def _round(conversations: list[Conversation], clients: int) -> None:
+    """Start runs, let all clients see their first text, then vanish, half by RST."""
     limit = asyncio.Semaphore(AT_ONCE)
-    begun = time.monotonic()
 
     async def start(conversation: Conversation) -> Reader:
         client = conversation.client
@@ -125,7 +114,6 @@ async def _round(conversations: list[Conversation], clients: int) -> float:
         return reader
 
     readers = list(await asyncio.gather(*(start(c) for c in conversations)))
-    starting_seconds = time.monotonic() - begun
     people = [conversation.client for conversation in conversations]
     runs = [reader.ledger.run_id for reader in readers]
     more = (number % len(runs) for number in range(clients - len(runs)))
@@ -135,13 +123,12 @@ async def _round(conversations: list[Conversation], clients: int) -> float:
         (Reader.rst if number % 2 else Reader.fin)(reader)
     for client in people:
         client.readers.clear()
-    return starting_seconds
 
 
-async def _all_settled(server: Server, number: int, seconds: float) -> None:
+async def _all_settled(server: Server, number: int) -> None:
     await eventually(
         lambda: not count(server.database, RUNS),
-        seconds,
+        SETTLED_SECONDS,
         lambda: f"round {number}: {count(server.database, RUNS)} runs are not settled",
         every_seconds=0.5,  # each look is a connection, which the database has to fork for
     )
