@@ -16,6 +16,7 @@ from streaming.conf import conf
 from streaming.detached import spawn
 from streaming.events import Ended
 from streaming.feed import Feed
+from streaming.gathering import Gatherer
 from streaming.models import Run
 from streaming.outcome import stopped
 from streaming.recorder import Recorded, recorder
@@ -33,6 +34,7 @@ _WATCH_SECONDS = 1.0
 _UNREAD_SECONDS = 5.0
 _WATCHED_FOR = timedelta(seconds=3.5)
 _STORAGE_PAUSE_SECONDS = 0.5
+_MOST_AT_ONCE = 1000
 
 
 class FollowedRun(Feed):
@@ -72,6 +74,9 @@ class Follower:
     def __init__(self) -> None:
         self.waking: Waking | None = None
         self._runs: dict[UUID, FollowedRun] = {}
+        self._looks: Gatherer[UUID, Feed | None] = Gatherer(
+            self._look_for, most=_MOST_AT_ONCE, name="follow"
+        )
         self._task: asyncio.Task[None] | None = None
         self._watched_at = 0.0
         self._polled_at = 0.0
@@ -98,15 +103,32 @@ class Follower:
     async def follow(self, run_id: UUID) -> Feed | None:
         """Return the feed of a run that is not produced here, live or settled.
 
+        It is as new as this call. Whoever asks while one look is on its way shares the next one: a
+        thousand readers who come back at once cost two.
+
         Returns:
             None where there is neither a run nor a reply.
         """
-        known = self._runs.get(run_id)
-        if known is not None and not known.lost and known.ended is None:
-            known.asked_at = time.monotonic()
-            await self._refresh({run_id: known})
-            if not known.lost:
-                return known
+        return await self._looks.submit(run_id)
+
+    async def _look_for(self, run_ids: list[UUID]) -> list[Feed | None | Exception]:
+        known = {run_id: run for run_id in run_ids if (run := self._known(run_id)) is not None}
+        for run in known.values():
+            run.asked_at = time.monotonic()
+        await self._refresh(known)
+        found: dict[UUID, Feed | None | BaseException] = {
+            run_id: run for run_id, run in known.items() if not run.lost
+        }
+        others = [run_id for run_id in dict.fromkeys(run_ids) if run_id not in found]
+        opened = await asyncio.gather(*map(self._open, others), return_exceptions=True)
+        found |= dict(zip(others, opened, strict=True))
+        return [_result(found[run_id]) for run_id in run_ids]
+
+    def _known(self, run_id: UUID) -> FollowedRun | None:
+        run = self._runs.get(run_id)
+        return run if run is not None and not run.lost and run.ended is None else None
+
+    async def _open(self, run_id: UUID) -> Feed | None:
         row, found = await threads.read(_open, run_id)
         if row is None:
             recorded = await threads.read(recorder().load, run_id)
@@ -240,6 +262,12 @@ class Follower:
     def _drop(self, run: FollowedRun) -> None:
         if self._runs.get(run.run_id) is run:
             del self._runs[run.run_id]
+
+
+def _result(found: Feed | None | BaseException) -> Feed | None | Exception:
+    if isinstance(found, BaseException) and not isinstance(found, Exception):
+        raise found
+    return found
 
 
 def _open(run_id: UUID) -> tuple[Run | None, Followed]:

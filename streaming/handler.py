@@ -129,21 +129,21 @@ async def give_back() -> None:
     For where a request waits for work on other connections: as many requests as the pool has
     connections would let that work wait for them. The next query of the request takes one anew.
     """
+    if _is_pooled():
+        await sync_to_async(give_back_here)()
+
+
+def _is_pooled() -> bool:
     thread = _thread.get(None)
-    if (
-        thread is not None
-        and not thread.parked
-        and any("pool" in _options(one) for one in connections)
-    ):
-        await sync_to_async(_close_idle)()
+    if thread is None or thread.parked:
+        return False
+    return any("pool" in connections.settings[alias].get("OPTIONS", {}) for alias in connections)
 
 
-def _options(alias: str) -> dict[str, Any]:
-    options: dict[str, Any] = connections.settings[alias].get("OPTIONS", {})
-    return options
-
-
-def _close_idle() -> None:
+def give_back_here() -> None:
+    """Do as `give_back`, in the thread of the request: at the end of what it does there."""
+    if not _is_pooled():
+        return
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

@@ -165,6 +165,7 @@ async def resume(request: HttpRequest, run_id: UUID) -> Subscription | None:
     """
     given = request.headers.get("Last-Event-ID") or request.GET.get("after", "")
     after, saw_end = parse_last_id(given)
+    await give_back()
     subscription = await follow(run_id, after)
     ended = subscription.ended
     if saw_end and ended is not None and ended.cursor == after:

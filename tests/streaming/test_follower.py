@@ -3,8 +3,8 @@
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Any
-from uuid import uuid4
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
 
 from django.db import connection, connections
 from django.db.models import Q
@@ -12,12 +12,14 @@ from django.utils import timezone
 
 from conversations import ending
 from conversations.models import Message
+from conversations.recorder import MessageRecorder
 from conversations.shapes import message_shapes
-from streaming import runner, takeover, threads
+from streaming import metrics, runner, takeover, threads
 from streaming.cursor import Cursor
 from streaming.follower import FollowedRun, Follower
 from streaming.models import Run
 from streaming.outcome import completed
+from streaming.recorder import Recorded
 from streaming.settlement import End, settle_transaction
 from streaming.source import Reasoning, Text
 from streaming.statements import follow, insert
@@ -324,3 +326,55 @@ def _elsewhere(function: Callable[..., None], *args: object) -> None:
     thread = threading.Thread(target=call)
     thread.start()
     thread.join()
+
+
+async def test_readers_that_come_back_at_once_share_a_look(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(POLL_INTERVAL_MS=30_000)
+    owner, other = await make_worker(), await make_worker()
+    tap = Tap()
+    run = await begin(owner, tap)
+    async with reading(other, run.run_id), reading(owner, run.run_id) as here:
+        tap.say("seen")
+        await here.has("seen")
+        before = _looks()
+        readers = await asyncio.gather(
+            *(subscribe(other, run.run_id, Cursor(1, 4)) for _ in range(100))
+        )
+        assert _looks() - before <= 3
+    for reader in readers:
+        reader.close()
+    runner.stop(owner, run.run_id)
+
+
+def _looks() -> float:
+    [family] = metrics.follow_polls.collect()
+    return sum(one.value for one in family.samples if one.name.endswith("_total"))
+
+
+class CountingRecorder(MessageRecorder):
+    """One that counts how often a reply is read."""
+
+    loads: ClassVar[list[UUID]] = []
+
+    def load(self, run_id: UUID) -> Recorded | None:
+        self.loads.append(run_id)
+        return super().load(run_id)
+
+
+async def test_readers_of_a_settled_reply_who_come_at_once_share_what_is_read(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.CountingRecorder")
+    worker, tap = await make_worker(), Tap()
+    run = await begin(worker, tap)
+    tap.say("all of it")
+    tap.finish()
+    await settled(run)
+    CountingRecorder.loads.clear()
+    readers = await asyncio.gather(*(subscribe(worker, run.run_id) for _ in range(100)))
+    assert CountingRecorder.loads.count(run.run_id) <= 2
+    for reader in readers:
+        assert reader.ended is not None and reader.ended.status == "completed"
+        reader.close()

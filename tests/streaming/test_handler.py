@@ -11,7 +11,9 @@ from django.db import connection, connections
 from pytest_django import Settings
 
 from streaming.handler import StreamingASGIHandler
+from streaming.workers import LocalWorker
 from tests.streaming import urls
+from tests.streaming.behind import RUN, behind
 from tests.streaming.requests import Request
 from tests.waiting import until
 
@@ -79,6 +81,21 @@ async def test_requests_that_wait_for_something_else_hold_no_connection(
     for request in requests:
         request.leave()
     await asyncio.gather(*(request.over() for request in requests))
+
+
+async def test_readers_who_come_back_hold_no_connection_while_their_reply_is_looked_for(
+    handler: StreamingASGIHandler, current_worker: LocalWorker
+) -> None:
+    """More of them than the pool has connections, which their looks need, too."""
+    with behind() as database:
+        database.begin()
+        if not database.sqlite:
+            database.execute(f"LOCK TABLE {RUN} IN ACCESS EXCLUSIVE MODE")
+        requests = [Request(handler, "/resumes") for _ in range(15)]
+        await until(lambda: len(urls.resting) == 15)
+        database.commit()
+    await asyncio.gather(*(request.over() for request in requests))
+    assert {request.body for request in requests} == {b"gone"}
 
 
 async def test_an_exception_in_mid_stream_closes_the_response_every_time(

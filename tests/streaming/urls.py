@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
+from streaming import runs
 from streaming.handler import give_back
+from streaming.subscription import NoSuchRun
 
 closed: list[str] = []
 """Names of responses and streams that were closed, in order."""
@@ -76,7 +79,19 @@ async def rests(request: HttpRequest) -> HttpResponse:
     raise AssertionError
 
 
+async def resumes(request: HttpRequest) -> HttpResponse:
+    """Touch the database, then come back to a reply that is not there."""
+    await _count_users()
+    resting.append(request.path)
+    try:
+        await runs.resume(request, uuid4())
+    except NoSuchRun:
+        return HttpResponse("gone")
+    raise AssertionError
+
+
 urlpatterns = [
+    path("resumes", resumes),
     path("rests", rests),
     path("waits", waits),
     path("breaks", breaks),
