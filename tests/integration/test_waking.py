@@ -206,6 +206,13 @@ async def test_what_redis_lost_of_notices_is_made_good_by_the_revision(
         await eventually(fleet.proven, 15)
         here, there = fleet.clients
         socket = await Socket.open(there)
+
+        async def is_told() -> bool:
+            await here.new_conversation()
+            return bool(socket.messages)
+
+        # Nothing is said to nobody, and who has just come is seen with the next poll.
+        await eventually(is_told, 10, "nothing is told", every_seconds=0.2)
         steps = [{"text": "one "}, {"gate": "go"}, {"text": "two"}, {"finish": "stop"}]
         local = await here.send(await here.new_conversation(), script(*steps))
         told = await socket.heard(5, type="run.started", run_id=local.ledger.run_id)
