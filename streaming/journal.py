@@ -3,14 +3,14 @@
 While one commit is in flight, and in a pause behind it, text gathers; the next commit takes it all.
 An idle server commits a token at once. On a busy one a commit costs as much as the way of twenty
 tokens, so the pause grows with what the commit took, up to an interval that no reader can see; and
-with the number of fragments in it, so that a process that produces hundreds of replies writes, and
-sends, fewer and longer pieces. Before a commit, what waits in the sources' sockets is read.
+with the number of runs, so that a process that produces hundreds of replies writes, and sends,
+fewer and longer pieces. Before a commit, what waits in the sources' sockets is read.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -31,16 +31,21 @@ _FIRST_RETRY_SECONDS = 0.05
 _LONGEST_RETRY_SECONDS = 2.0
 _LEAST_PAUSE_SECONDS = 0.005  # on SQLite other processes need the file, too
 _REST_PER_WORK = 8
-_PAUSE_SECONDS_PER_FRAGMENT = 0.0004
+_PAUSE_SECONDS_PER_RUN = 0.0004
 _LONGEST_PAUSE_SECONDS = 0.15
 _READING_SECONDS = 0.001  # in which the loop reads whatever has come
 
 
 class Journal:
-    """Commits the pending text of all live runs of this process, then publishes it."""
+    """Commits the pending text of all live runs of this process, then publishes it.
 
-    def __init__(self, worker_id: UUID, *, on_fenced: Callable[[UUID], None]) -> None:
+    Args:
+        runs: the live runs of this process.
+    """
+
+    def __init__(self, worker_id: UUID, runs: Sized, *, on_fenced: Callable[[UUID], None]) -> None:
         self._worker_id = worker_id
+        self._runs = runs
         self._on_fenced = on_fenced
         self._dirty: dict[LiveRun, None] = {}
         self._in_flight: list[LiveRun] = []
@@ -96,7 +101,7 @@ class Journal:
         metrics.commits.inc()
         metrics.commit_seconds.observe(took)
         metrics.commit_characters.observe(sum(len(piece.text) for _, piece in rows))
-        return _pause_seconds(took, len(rows))
+        return _pause_seconds(took, len(self._runs))
 
     def _freeze(self) -> list[Row]:
         rows: list[Row] = []
@@ -177,10 +182,10 @@ class Journal:
         await self._committed.wait()
 
 
-def _pause_seconds(took: float, fragments: int) -> float:
-    """Say how long to let text gather, after a commit of so many fragments that took so long."""
+def _pause_seconds(took: float, runs: int) -> float:
+    """Say how long to let text of so many runs gather, after a commit that took so long."""
     # Where little is written commits are short, and the pause hardly shows.
     usual = min(took * _REST_PER_WORK, conf().journal_min_interval_ms / 1000 - took)
-    crowded = min(fragments * _PAUSE_SECONDS_PER_FRAGMENT, _LONGEST_PAUSE_SECONDS) - took
+    crowded = min(runs * _PAUSE_SECONDS_PER_RUN, _LONGEST_PAUSE_SECONDS) - took
     least = _LEAST_PAUSE_SECONDS if connection.vendor == "sqlite" else 0.0
     return max(usual, crowded, least)

@@ -62,7 +62,7 @@ class LocalWorker:
             on_stop=self._look_for_stops,
         )
         self.follower.waking = self.waking
-        self.journal = Journal(self.id, on_fenced=self._fenced)
+        self.journal = Journal(self.id, self.runs, on_fenced=self._fenced)
         self.settlements: Gatherer[End, Settled] = Gatherer(
             settle, most=MOST_AT_ONCE, name="settle"
         )

@@ -106,10 +106,8 @@ class ChatClient:
                             if not data:
                                 break
                             anything = anything or not data.isspace()
-                            for event in parser.feed(data):
-                                is_error = event.name == b"error"
-                                for item in reader.read(event.data, is_error=is_error):
-                                    yield item
+                            for item in reader.read_all(parser.feed(data)):
+                                yield item
                             if pace is not None and reader.finish_reason is None:
                                 _rest(response, pace)
                         if reader.done:

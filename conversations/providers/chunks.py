@@ -5,11 +5,12 @@ themselves compatible really send.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from conversations.providers.sse_parser import ParsedEvent
 from streaming.source import Item, Progress, Reasoning, SourceFailed, Text, Usage
 
 _FINISH_REASONS = {
@@ -60,6 +61,31 @@ class ChunkReader:
         self.finish_reason: str | None = None
         self.done = False
         """Whether the upstream said that nothing follows."""
+
+    def read_all(self, events: Sequence[ParsedEvent]) -> Iterator[Item]:
+        """Yield what events that came together say; texts that follow each other are joined.
+
+        Raises:
+            SourceFailed: as `read`, behind all that the events before it say.
+        """
+        texts: list[str] = []
+        failure: SourceFailed | None = None
+        try:
+            for event in events:
+                for item in self.read(event.data, is_error=event.name == b"error"):
+                    if isinstance(item, Text):
+                        texts.append(item.text)
+                        continue
+                    if texts:
+                        yield Text("".join(texts))
+                        texts.clear()
+                    yield item
+        except SourceFailed as error:
+            failure = error
+        if texts:
+            yield Text("".join(texts))
+        if failure is not None:
+            raise failure
 
     def read(self, data: bytes, *, is_error: bool = False) -> Iterator[Item]:
         """Yield what one event says; at least a sign of life.

@@ -11,10 +11,12 @@ from contextlib import aclosing
 import pytest
 import pytest_asyncio
 
+from conversations.providers.chunks import ChunkReader
 from conversations.providers.openai import OpenAIProvider
+from conversations.providers.sse_parser import ParsedEvent
 from streaming import pacing
 from streaming.pacing import Pace
-from streaming.source import Finish, Progress, Text, Usage
+from streaming.source import Finish, Progress, SourceFailed, Text, Usage
 from tests.conversations.providers.conftest import ask, read
 from tests.waiting import until
 
@@ -32,6 +34,10 @@ async def provider(upstream):
     provider = provider_of(upstream.base_url, max_event_bytes=50_000)
     yield provider
     await provider.aclose()
+
+
+def chunk_of(text):
+    return json.dumps({"choices": [{"delta": {"content": text}}]}).encode()
 
 
 def script(*steps, **more):
@@ -77,12 +83,25 @@ async def test_text_usage_and_finish_arrive_in_order(provider):
     found = await play(
         provider, {"text": "Good"}, {"text": "bye"}, {"finish": "stop"}, {"usage": [3, 5]}, END[1]
     )
-    assert [item for item in found.items if not isinstance(item, Progress)] == [
-        Text("Good"),
-        Text("bye"),
-        Usage(3, 5),
-        Finish("stop"),
-    ]
+    said = [item for item in found.items if not isinstance(item, Progress)]
+    assert found.text == "Goodbye"
+    assert all(isinstance(item, Text) for item in said[:-2])
+    assert said[-2:] == [Usage(3, 5), Finish("stop")]
+
+
+def test_texts_that_came_together_are_joined_up_to_what_stands_between_them():
+    said = ["a", "b", {"usage": [1, 2]}, "c", "d"]
+    usage = b'{"usage":{"prompt_tokens":1,"completion_tokens":2}}'
+    events = [ParsedEvent(b"", usage if isinstance(one, dict) else chunk_of(one)) for one in said]
+    assert list(ChunkReader().read_all(events)) == [Text("ab"), Usage(1, 2), Text("cd")]
+
+
+def test_texts_before_an_error_that_came_with_them_are_kept():
+    events = [ParsedEvent(b"", chunk_of("a")), ParsedEvent(b"", chunk_of("b"))]
+    items = ChunkReader().read_all([*events, ParsedEvent(b"error", b"{}")])
+    assert next(items) == Text("ab")
+    with pytest.raises(SourceFailed, match="upstream_error"):
+        next(items)
 
 
 async def test_what_follows_a_piece_waits_in_its_socket_for_the_next_turn():
@@ -193,13 +212,13 @@ async def test_bytes_may_be_cut_anywhere(provider, split, end):
     assert (found.text, found.reason) == ("渡し船 ⚓ 𝕠", "completed:stop")
 
 
-async def test_halves_of_a_character_arrive_as_two_texts(provider):
+async def test_halves_of_a_character_arrive_as_they_are(provider):
     halves = [
         rf'data: {{"choices":[{{"delta":{{"content":"{half}"}}}}]}}' + "\n\n"
         for half in (r"\ud83d", r"\ude00")
     ]
     found = await play(provider, *({"send": half} for half in halves), *END)
-    assert found.items[:2] == [Text("\ud83d"), Text("\ude00")]
+    assert found.text == "\ud83d" + "\ude00"
 
 
 @pytest.mark.parametrize("framing", ["chunked", "length", "close"])
