@@ -24,7 +24,7 @@ class Clocks:
         """End runs whose time is over, and those that nobody reads any more."""
         if self._worker.runs:
             # The journal does so before each commit; where a commit hangs, sources still go on.
-            self._worker.journal.pace.turn()
+            self._worker.journal.pace.turn_if_due()
             self._check_times()
             await self._check_departures()
 

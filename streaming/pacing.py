@@ -6,7 +6,10 @@ together, which costs a process much less than to be woken by each, and they arr
 """
 
 import contextvars
+import time
 from collections.abc import Callable
+
+_LONGEST_REST_SECONDS = 0.25
 
 _pace: contextvars.ContextVar["Pace | None"] = contextvars.ContextVar("pace", default=None)
 
@@ -21,6 +24,7 @@ class Pace:
     def __init__(self, on_rest: Callable[[], None]) -> None:
         self._on_rest = on_rest
         self._resting: list[Callable[[], None]] = []
+        self._turned_at = 0.0
 
     @property
     def wanted(self) -> bool:
@@ -28,7 +32,7 @@ class Pace:
         return bool(self._resting)
 
     def rest(self, go_on: Callable[[], None]) -> None:
-        """Have this called at the next turn: within a quarter of a second, whatever storage does.
+        """Have this called at the next turn: within half a second, whatever storage does.
 
         Args:
             go_on: must not raise, and must be harmless where there is nothing to go on with.
@@ -39,9 +43,15 @@ class Pace:
 
     def turn(self) -> None:
         """Let everything that rests go on."""
+        self._turned_at = time.monotonic()
         resting, self._resting = self._resting, []
         for go_on in resting:
             go_on()
+
+    def turn_if_due(self) -> None:
+        """Do so where there was no turn for long: a commit hangs."""
+        if time.monotonic() - self._turned_at > _LONGEST_REST_SECONDS:
+            self.turn()
 
 
 def begin(pace: Pace) -> None:
