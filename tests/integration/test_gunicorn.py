@@ -39,13 +39,19 @@ async def test_recycled_workers_cut_no_reply(servers: Servers) -> None:
     server = await servers.start("gunicorn", env=env)
     clients = [await servers.client(server) for _ in range(5)]
 
+    def recycled() -> int:
+        return len(re.findall(r"Booting worker", server.log())) - 2
+
     async def talk(client: Client) -> list[Told]:
-        return [await ask(client, *TALK) for _ in range(4)]
+        told: list[Told] = []
+        # A worker that is recycled finishes its replies first: the next one may be long in coming.
+        while len(told) < 4 or (recycled() < 2 and len(told) < 40):
+            told.append(await ask(client, *TALK))
+        return told
 
     told = [one for talked in await asyncio.gather(*map(talk, clients)) for one in talked]
     assert [one for one in told if not one.whole] == []
-    booted = len(re.findall(r"Booting worker", server.log()))
-    assert booted >= 4, "nobody was recycled"
+    assert recycled() >= 2, "nobody was recycled"
     assert not breaches_of_rest(server.database)
     assert not server.errors(), server.errors()
 
