@@ -20,7 +20,7 @@ from benchmarks.contenders import CONTENDERS, Served, new_database, serving
 from benchmarks.readers import Reading, open_readers
 from tests.integration.servers import eventually
 
-STREAMS, PER_SECOND, SECONDS = 50, 20, 8.0
+STREAMS, PER_SECOND, SECONDS = 300, 20, 8.0
 STAGES = {
     "/aiohttp/": "aiohttp: the upstream's bytes",
     "/conversations/providers/": "provider: events, chunks, text",
