@@ -77,12 +77,14 @@ async def test_a_reader_may_scroll_while_many_messages_are_still_being_put_in_pl
     await visitor.play({"text": LONG})
     await visitor.sees_end()
     await visitor.page.add_init_script(
-        """new MutationObserver((_, watch) => {
+        """const scroll = () => {
           const viewport = document.getElementById("transcript");
-          if (!viewport?.querySelector(".reply-text h2")) return;
-          watch.disconnect();
-          requestAnimationFrame(() => (viewport.scrollTop -= 1500));
-        }).observe(document, { subtree: true, childList: true });"""
+          // Not before there is anything to scroll.
+          if (viewport?.querySelector(".reply-text h2") && viewport.scrollTop > 1500)
+            viewport.scrollTop -= 1500;
+          else requestAnimationFrame(scroll);
+        };
+        scroll();"""
     )
     await visitor.reload()
     await visitor.sees_end()

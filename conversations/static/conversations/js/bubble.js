@@ -16,7 +16,8 @@ const DEEDS = { continue: "continue", retry: "regenerate", reconnect: "reconnect
 
 export class ReplyBubble {
   #text = make("div", { className: "reply-text markdown", dir: "auto" });
-  #view = new MarkdownView(this.#text, () => this.draw());
+  // The page keeps to its place with each part: of several in one frame it could not tell a reader's move.
+  #view = new MarkdownView(this.#text, () => this.draw(), () => this.page.onGrown());
   #reasoning = null;
   #caret = make("span", { className: "caret", aria: { hidden: "true" } });
   #words = make("span");

@@ -21,6 +21,7 @@ export class MarkdownView {
   #element;
   #chunks;
   #onComplete;
+  #onPart;
   #blocks = new Blocks();
   #openNodes = [];
   #openCode = null;
@@ -37,11 +38,13 @@ export class MarkdownView {
   /**
    * @param {HTMLElement} element
    * @param {() => void} [onComplete] called when all is there that `show` left for later
+   * @param {() => void} [onPart] called when a part of that is there
    */
-  constructor(element, onComplete = () => {}) {
+  constructor(element, onComplete = () => {}, onPart = () => {}) {
     this.#element = element;
     this.#chunks = new Chunks(element);
     this.#onComplete = onComplete;
+    this.#onPart = onPart;
     listen(element);
   }
 
@@ -67,7 +70,10 @@ export class MarkdownView {
 
   #workOn() {
     this.#begun = performance.now();
-    if (!this.#work.next().done) return true;
+    if (!this.#work.next().done) {
+      this.#onPart();
+      return true;
+    }
     this.#work = null;
     this.#element.removeAttribute("aria-busy");
     this.#onComplete();
