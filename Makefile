@@ -104,7 +104,7 @@ model-required: $(VENV)/.installed-model
 # needs the whole machine, a thousand clients, comes behind them, one after another.
 PARTS := browser-2 servers inside servers-postgresql browser-1 inside-postgresql law
 ALONE := vanish vanish-postgresql
-SIDE_BY_SIDE ?= 3
+SIDE_BY_SIDE ?= 2
 PART = $(MAKE) --no-print-directory --keep-going --output-sync=target
 INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
   --ignore=tests/integration/test_vanish.py

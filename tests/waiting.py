@@ -10,7 +10,7 @@ _PAUSE_SECONDS = 0.005
 
 
 async def until(
-    condition: Callable[[], Any | Awaitable[Any]], *, seconds: float = 8.0, what: str = ""
+    condition: Callable[[], Any | Awaitable[Any]], *, seconds: float = 20.0, what: str = ""
 ) -> Any:
     """Return what the condition gives once it is true; fail after the deadline."""
     deadline = time.monotonic() + seconds
