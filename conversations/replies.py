@@ -1,6 +1,7 @@
 """Replies: start, stop and delete, across the edge between a request and what outlives it."""
 
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -60,13 +61,15 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
     async with turn(user_id):
         wait = await _address_wait(address)
         starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, wait)
+
+        def produce(begun: Begun) -> None:
+            assert begun.new is not None
+            runner.start(worker, begun.new, _source(begun), trace=trace)
+
         try:
-            begun = await threads.write(starting.begin, starter, request)
+            begun = await runs.begin(worker, partial(starting.begin, starter, request), produce)
         except (DatabaseError, InterfaceError) as error:
             raise StorageUnavailable from error
-        # A worker that was fenced meanwhile has another id, and the run is another worker's.
-        if begun.new is not None and worker.id == starter.worker_id:
-            runner.start(worker, begun.new, _source(begun), trace=trace)
     if begun.new is not None:
         await _count_start(address)
     return begun

@@ -1,9 +1,9 @@
 """The start transaction: question, reply and run row, all or nothing."""
 
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -35,6 +35,7 @@ from streaming.runner import NewRun
 from streaming.runs import open_run
 from streaming.statements import Fenced
 from streaming.transcript import StoredPart
+from streaming.unsure import commit
 
 _Status = Message.Status
 
@@ -63,45 +64,49 @@ def begin(starter: Starter, start: Start) -> Begun:
 
     Raises:
         CallerError, NotNow: nothing was written.
+        Unsure: the answer to the commit was lost.
     """
-    with transaction.atomic():
-        # One start of a person at a time: the checks below read what the one before wrote.
-        people = Person.objects.select_for_update().filter(user_id=starter.user_id)
-        person = people.first()
-        if person is None:
-            Person.objects.get_or_create(user_id=starter.user_id)
-            person = people.get()
-        if isinstance(start, Continue):
-            return _reopen(starter, person, start)
-        attached = _attach(starter, start)
-        if attached is not None:
-            return attached
-        if isinstance(start, Send | Edit) and start.id is not None and start.id == start.reply_id:
-            raise InvalidField(_("reply_id: is the question's id"), field="reply_id")
-        conversation = _conversation(starter, start)
-        live = _live_runs(starter)
-        _refuse_second(conversation.id, live)
-        model = _model(start, conversation)
-        admission.check_length(start)
-        admission.check(starter, person, len(live))
-        question = _question(starter, start, conversation)
-        branch = asking.branch(question, model)
-        prompt = asking.prompt(conversation, model, branch, continued=None)
-        reply = Message(
-            id=start.reply_id or new_id(),
-            conversation=conversation,
-            parent=question,
-            role=Message.Role.ASSISTANT,
-            status=_Status.RUNNING,
-            model=model.id,
-            provider=model.provider,
-            created_at=timezone.now(),
-            request_digest=digest(start),
-            asked_tokens=asking.estimate(branch, prompt),
-        )
-        reply.save(force_insert=True)
-        _touch(starter, conversation, question, reply)
-        return _run(starter, start, reply, prompt, stored=[])
+    return commit(partial(_begin, starter, start))
+
+
+def _begin(starter: Starter, start: Start) -> Begun:
+    # One start of a person at a time: the checks below read what the one before wrote.
+    people = Person.objects.select_for_update().filter(user_id=starter.user_id)
+    person = people.first()
+    if person is None:
+        Person.objects.get_or_create(user_id=starter.user_id)
+        person = people.get()
+    if isinstance(start, Continue):
+        return _reopen(starter, person, start)
+    attached = _attach(starter, start)
+    if attached is not None:
+        return attached
+    if isinstance(start, Send | Edit) and start.id is not None and start.id == start.reply_id:
+        raise InvalidField(_("reply_id: is the question's id"), field="reply_id")
+    conversation = _conversation(starter, start)
+    live = _live_runs(starter)
+    _refuse_second(conversation.id, live)
+    model = _model(start, conversation)
+    admission.check_length(start)
+    admission.check(starter, person, len(live))
+    question = _question(starter, start, conversation)
+    branch = asking.branch(question, model)
+    prompt = asking.prompt(conversation, model, branch, continued=None)
+    reply = Message(
+        id=start.reply_id or new_id(),
+        conversation=conversation,
+        parent=question,
+        role=Message.Role.ASSISTANT,
+        status=_Status.RUNNING,
+        model=model.id,
+        provider=model.provider,
+        created_at=timezone.now(),
+        request_digest=digest(start),
+        asked_tokens=asking.estimate(branch, prompt),
+    )
+    reply.save(force_insert=True)
+    _touch(starter, conversation, question, reply)
+    return _run(starter, start, reply, prompt, stored=[])
 
 
 def _attach(starter: Starter, start: Start) -> Begun | None:

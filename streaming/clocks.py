@@ -40,8 +40,9 @@ class Clocks:
     async def reconcile(self) -> None:
         """Settle rows of ours that we do not produce: their start was cut half-way."""
         if self._worker.registered.is_set():
-            held = ChainMap[UUID, Any](self._worker.runs, self._worker.orphans.unsure)
-            settled = await threads.write(takeover.settle_unheld, self._worker.id, held)
+            worker = self._worker
+            held = ChainMap[UUID, Any](worker.runs, worker.unsure, worker.orphans.unsure)
+            settled = await threads.write(takeover.settle_unheld, worker.id, held)
             for ended in settled.values():
                 metrics.count_end(ended.status, ended.reason)
 

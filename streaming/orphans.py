@@ -11,8 +11,9 @@ from django.db import DatabaseError, InterfaceError
 from streaming import metrics, resuming, runner, takeover, threads
 from streaming.conf import conf
 from streaming.detached import spawn
-from streaming.resuming import Claimed, Unresumable, Unsure
+from streaming.resuming import Claimed, Unresumable
 from streaming.statements import Fenced
+from streaming.unsure import Unsure
 from streaming.watch import Watch
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Orphans:
             if claimed is not None and self._worker.id == worker_id:
                 self._go_on(claimed)
         except Unsure as error:
-            self.unsure[run_id] = error.claimed
+            self.unsure[run_id] = error.written
             return error.cause
         except (DatabaseError, InterfaceError) as error:
             return error

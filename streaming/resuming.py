@@ -1,10 +1,10 @@
 """The transaction in which a worker takes over a run that lost its own: stored text stays."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
-from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.db.models.functions import Now
 
@@ -15,6 +15,7 @@ from streaming.recorder import resume
 from streaming.runner import NewRun
 from streaming.source import Source
 from streaming.takeover import can_skip, still_orphaned
+from streaming.unsure import commit, is_ours
 
 # By the clock of the database: those of two hosts may be hours apart.
 _LASTED = ExpressionWrapper(Now() - F("started_at"), output_field=DurationField())
@@ -29,15 +30,6 @@ class Claimed(NamedTuple):
 
     new: NewRun
     source: Callable[[], Source]
-
-
-class Unsure(Exception):
-    """The answer to the commit of a claim was lost: only the database knows whose the run is."""
-
-    def __init__(self, claimed: Claimed, cause: Exception) -> None:
-        super().__init__(str(cause))
-        self.claimed = claimed
-        self.cause = cause
 
 
 def resumable() -> list[UUID]:
@@ -58,24 +50,14 @@ def claim(worker_id: UUID, run_id: UUID, unsure: Claimed | None = None) -> Claim
         Fenced: this worker may not produce.
         Unsure: it is to be claimed once more, with what this carries.
     """
-    claimed = None
-    try:
-        with transaction.atomic():
-            statements.lock_worker(worker_id)
-            if unsure is not None and _is_made(unsure, worker_id):
-                return unsure
-            claimed = _claim(worker_id, run_id)
-    except (OperationalError, InterfaceError) as error:
-        if claimed is None:
-            raise
-        raise Unsure(claimed, error) from error
-    return claimed
+    return commit(partial(_claim_once, worker_id, run_id, unsure))
 
 
-def _is_made(unsure: Claimed, worker_id: UUID) -> bool:
-    # By its id alone, so that a commit that the database is still at work on is waited for.
-    run = Run.objects.select_for_update().filter(id=unsure.new.run_id).first()
-    return run is not None and (run.worker_id, run.claim) == (worker_id, unsure.new.claim)
+def _claim_once(worker_id: UUID, run_id: UUID, unsure: Claimed | None) -> Claimed | None:
+    statements.lock_worker(worker_id)
+    if unsure is not None and is_ours(run_id, worker_id, unsure.new.claim):
+        return unsure
+    return _claim(worker_id, run_id)
 
 
 def _claim(worker_id: UUID, run_id: UUID) -> Claimed | None:

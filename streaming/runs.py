@@ -5,11 +5,13 @@ its producer in a task that no request owns: a request that is cut off starts al
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import DatabaseError, InterfaceError, transaction
 from django.db.models.functions import Now
 from django.http import HttpRequest
 
@@ -25,10 +27,31 @@ from streaming.sse import parse_last_id
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, subscribe
 from streaming.transcript import Piece
+from streaming.unsure import Unsure, commit, is_ours
 from streaming.workers import LocalWorker
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _REGISTRATION_SECONDS = 5.0
+_UNSURE_SECONDS = 5.0
+"""For how long whoever started waits to be told whether it was written."""
+_RETRY_SECONDS = 0.5
+
+
+class Begun(Protocol):
+    """What the transaction of a start gives back."""
+
+    @property
+    def new(self) -> NewRun | None:
+        """The run that it opened, if any."""
+
+
+B = TypeVar("B", bound=Begun)
+
+
+class _Opened(NamedTuple):
+    new: NewRun
 
 
 class NotReady(Exception):
@@ -87,25 +110,86 @@ async def _start(
         worker = await ready()
         if worker.draining:
             raise NotReady
-        worker_id = worker.id
-        await threads.write(_write, write, worker_id, new, owner_key)
+        opening = partial(_write, write, worker.id, new, owner_key)
+        await begin(worker, opening, lambda begun: runner.start(worker, new, source))
     except Exception as error:  # it is the caller's, who may be gone, and no failure of the task
         return error
-    if worker.id == worker_id:  # else it was fenced meanwhile, and the run is another worker's
-        runner.start(worker, new, source)
     return None
 
 
 def _write(
     write: Callable[[], object] | None, worker_id: UUID, new: NewRun, owner_key: str
-) -> None:
-    with transaction.atomic():
+) -> _Opened:
+    def write_all() -> _Opened:
         if write is not None:
             write()
         try:
             open_run(worker_id, new, owner_key=owner_key)
         except Fenced:
             raise NotReady from None
+        return _Opened(new)
+
+    return commit(write_all)
+
+
+async def begin(worker: LocalWorker, write: Callable[[], B], produce: Callable[[B], object]) -> B:
+    """Run the transaction of a start, and give the run that it opened its producer.
+
+    Where the answer to its commit is lost, the database is asked whether the run is there, for as
+    long as this process lives: a run that is gets its producer, even if whoever started it
+    was told by then that storage is away.
+
+    Args:
+        write: synchronous; runs its transaction with `unsure.commit` and calls `open_run` in it.
+        produce: calls `runner.start`.
+    Raises:
+        what `write` does, but `Unsure`; in its place the error of the database.
+    """
+    worker_id = worker.id
+    try:
+        begun = await threads.write(write)
+    except Unsure as error:
+        looking = spawn(_begin_late(worker, worker_id, error.written, produce), name="unsure start")
+        worker.expect(looking)
+        known, _ = await asyncio.wait([looking], timeout=_UNSURE_SECONDS)
+        if not known or not looking.result():
+            raise error.cause from None
+        return error.written  # type: ignore[no-any-return]
+    if begun.new is not None and worker.id == worker_id:
+        # Else it was fenced meanwhile, and the run is another worker's.
+        produce(begun)
+    return begun
+
+
+async def _begin_late(
+    worker: LocalWorker, worker_id: UUID, begun: B, produce: Callable[[B], object]
+) -> bool:
+    """Produce a run whose row may have been written; False where it was not, or is not ours."""
+    new = begun.new
+    if new is None:
+        return False
+    worker.unsure[new.run_id] = new
+    try:
+        while worker.id == worker_id:
+            try:
+                written = await threads.write(_is_written, worker_id, new)
+            except (DatabaseError, InterfaceError):
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            if written and worker.id == worker_id:
+                logger.warning("Run %s was written though nobody said so; it begins", new.run_id)
+                produce(begun)
+                worker.follower.hand_over(new.run_id)
+                return True
+            return False
+    finally:
+        del worker.unsure[new.run_id]
+    return False
+
+
+def _is_written(worker_id: UUID, new: NewRun) -> bool:
+    with transaction.atomic():
+        return is_ours(new.run_id, worker_id, new.claim)
 
 
 async def ready() -> LocalWorker:

@@ -21,7 +21,7 @@ from streaming.lockfile import LockFile
 from streaming.orphans import Orphans
 from streaming.outcome import interrupted
 from streaming.reports import report
-from streaming.runner import LiveRun
+from streaming.runner import LiveRun, NewRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, record_departures
@@ -70,6 +70,8 @@ class LocalWorker:
             record_departures, most=1000, name="departures"
         )
         self._starts: set[asyncio.Task[Any]] = set()
+        self.unsure: dict[UUID, NewRun] = {}
+        """Starts whose commit went unanswered: they may be ours, so nobody settles them."""
         self.draining = False
         self._offers = False
         """Whether runs of ours were offered to other workers."""

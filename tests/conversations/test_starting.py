@@ -4,7 +4,9 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import transaction
 from django.db.models import Q
+from django.db.models.signals import post_save
 
 from conversations import ending, replies, starting
 from conversations.exceptions import Draining, NotFound, ReplyInProgress, StorageUnavailable
@@ -21,6 +23,7 @@ from streaming.takeover import Seen
 from tests.conftest import Client, SetStreaming, Settings
 from tests.conversations.chatting import asked, converse, events, script
 from tests.streaming.behind import RUN, behind, refusing, refusing_writes
+from tests.streaming.production import lose_the_answer
 from tests.waiting import until
 
 PERSON = Person._meta.db_table
@@ -56,6 +59,26 @@ async def test_a_start_that_cannot_write_its_run_writes_nothing(alice: Client) -
     with refusing(RUN, "id", start.reply_id), pytest.raises(StorageUnavailable):
         await replies.start(alice.user.pk, start)
     assert await nothing_stored()
+
+
+async def test_a_start_whose_answer_was_lost_goes_on_as_if_nothing_had_happened(
+    alice: Client,
+) -> None:
+    start = await question(alice, script({"text": "Hold"}))
+
+    def cut(sender: object, instance: Message, **_: object) -> None:
+        if instance.id == start.reply_id:
+            transaction.on_commit(lose_the_answer)
+
+    post_save.connect(cut, sender=Message)
+    try:
+        begun = await replies.start(alice.user.pk, start)
+    finally:
+        post_save.disconnect(cut, sender=Message)
+    assert begun.run_id == start.reply_id
+    await until(lambda: not workers.current().runs)
+    reply = await threads.read(lambda: Message.objects.get(id=begun.run_id))
+    assert (reply.status, reply.content) == ("completed", "Hold")
 
 
 async def test_a_worker_that_was_declared_dead_starts_nothing(alice: Client) -> None:

@@ -42,26 +42,58 @@ def main() -> int:
 
 
 async def _throw_all(options: argparse.Namespace) -> int:
-    chosen = [FAULTS[name] for name in options.only or FAULTS]
-    total, again, told = Verdict(), [], []
-    begun = time.monotonic()
-    for name in dict.fromkeys(fault.world for fault in chosen):
-        faults = [fault for fault in chosen if fault.world == name]
-        if reason := why_not(name):
-            told += [f"{fault.name}: not thrown, {reason}" for fault in faults]
-            continue
-        async with WORLDS[name]() as world:
+    suite = Suite(options)
+    await suite.throw_all()
+    return suite.report()
+
+
+class Suite:
+    """Throws all faults that are asked for, some of them side by side."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._total = Verdict()
+        self._again: list[str] = []
+        self._told: list[str] = []
+        self._begun = time.monotonic()
+
+    async def throw_all(self) -> None:
+        """Throw what does not need the machine for itself, then what does."""
+        chosen = [FAULTS[name] for name in self._options.only or FAULTS]
+        together = [fault for fault in chosen if not fault.crowd]
+        beside = asyncio.Semaphore(self._options.beside)
+        await asyncio.gather(*(self._in_one_world(part, beside) for part in self._parts(together)))
+        for part in self._parts([fault for fault in chosen if fault.crowd]):
+            await self._in_one_world(part, beside)
+
+    def _parts(self, faults: list[Fault]) -> list[list[Fault]]:
+        """Say which faults are thrown at the same processes, one after the other."""
+        parts = []
+        for world in dict.fromkeys(fault.world for fault in faults):
+            mine = [fault for fault in faults if fault.world == world]
+            number = self._options.beside
+            parts += [mine[first::number] for first in range(min(number, len(mine)))]
+        return parts
+
+    async def _in_one_world(self, faults: list[Fault], beside: asyncio.Semaphore) -> None:
+        options, transports = self._options, TRANSPORTS[self._options.transport]
+        if reason := why_not(faults[0].world):
+            self._told += [f"{fault.name}: not thrown, {reason}" for fault in faults]
+            return
+        async with beside, WORLDS[faults[0].world]() as world:
             for fault in faults:
-                verdict, seeds = await throw(
-                    world, fault, options.times, options.seed, TRANSPORTS[options.transport]
-                )
-                again += [_again(fault, seed, options.transport) for seed in seeds]
-                told += _told(fault, verdict)
-                total.add(verdict)
-    _say(table.row("all", total, time.monotonic() - begun))
-    _say("\n" + "\n".join(told))
-    _say("\n" + ("\n".join(["To repeat what failed:", *again]) if again else "All is zero."))
-    return 1 if again else 0
+                verdict, seeds = await throw(world, fault, options.times, options.seed, transports)
+                self._again += [_again(fault, seed, options.transport) for seed in seeds]
+                self._told += _told(fault, verdict)
+                self._total.add(verdict)
+
+    def report(self) -> int:
+        """Print the sums and what is told; 0 if everything is zero that must be."""
+        _say(table.row("all", self._total, time.monotonic() - self._begun))
+        _say("\n" + "\n".join(self._told))
+        again = ["To repeat what failed:", *self._again] if self._again else ["All is zero."]
+        _say("\n" + "\n".join(again))
+        return 1 if self._again else 0
 
 
 async def throw(
@@ -104,6 +136,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--only", nargs="+", choices=list(FAULTS), metavar="NAME")
     parser.add_argument("--times", type=int, default=20, help="of each fault")
+    parser.add_argument("--beside", type=int, default=1, help="so many scenes at a time")
     parser.add_argument("--seed", type=int, default=1, help="of the first scene of each fault")
     parser.add_argument("--transport", choices=list(TRANSPORTS), default="both")
     parser.add_argument("--list", action="store_true", help="name the faults")

@@ -10,9 +10,10 @@ import psycopg
 
 from tests.faults.fault import Fault
 from tests.faults.scene import Scene
-from tests.faults.worlds import OnPostgreSQL, OnSmallDisk, WithRedis
+from tests.faults.worlds import BehindLine, OnPostgreSQL, OnSmallDisk, WithRedis
 
 _TAKES_NO_TEXT = "Storage does not take text"
+_UNSURE = "was written though nobody said so"
 _POLLS = "do not wake each other"
 _LONG_SECONDS = 20.0
 _LONG_ONE_IN = 5
@@ -46,6 +47,19 @@ async def cut(scene: Scene, rng: random.Random) -> None:
         async with connection:
             await connection.execute(_CUT)
         await asyncio.sleep(rng.uniform(0.0, 0.2))
+
+
+async def lose_answers(scene: Scene, rng: random.Random) -> None:
+    """End connections right behind commits and other requests, for up to three seconds."""
+    line = cast(BehindLine, scene.world).line
+    before = line.lost_commits
+    line.rng = rng
+    try:
+        await asyncio.sleep(rng.uniform(1.0, 3.0))
+    finally:
+        line.rng = None
+    if line.lost_commits > before:
+        scene.note("commits were made and not answered")
 
 
 async def disk_full(scene: Scene, rng: random.Random) -> None:
@@ -83,6 +97,7 @@ FAULTS = [
     Fault(name="PostgreSQL restarted", strike=restart, sign=_TAKES_NO_TEXT),
     Fault(name="PostgreSQL away", strike=away, sign=_TAKES_NO_TEXT),
     Fault(name="connections cut", strike=cut, sign=_TAKES_NO_TEXT),
+    Fault(name="answers lost", world="lossy line", strike=lose_answers, sign=_UNSURE),
     Fault(name="disk full", world="small disk", strike=disk_full, sign=_TAKES_NO_TEXT),
     Fault(name="Redis restarted", world="redis", strike=redis_restarted, sign=_POLLS),
     Fault(name="Redis flushed", world="redis", strike=redis_flushed),

@@ -4,9 +4,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tests.faults.clocks import wrong_clock
+from tests.faults.line import LossyLine
 from tests.faults.namespaces import OwnNamespaces
 from tests.faults.world import OnPostgreSQL, World
 from tests.integration.databases import SQLite
@@ -94,6 +95,34 @@ class OnSmallDisk(World):
             subprocess.run(["umount", "-l", str(self.disk)], check=False)
 
 
+class BehindLine(OnPostgreSQL):
+    """Workers that reach the database over a line that can lose answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.line = LossyLine()
+
+    async def __aenter__(self) -> Self:
+        await self.line.open()
+        return await super().__aenter__()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await super().__aexit__(*exc_info)
+        await self.line.close()
+
+    def new_database(self) -> str:
+        """Lay the line to it."""
+        database = super().new_database()
+        self.line.target = self.cluster.port
+        return database
+
+    def new_worker(self, number: int, **options: Any) -> Server:
+        """Make a worker at the other end."""
+        made = super().new_worker(number, **options)
+        made.database = made.database.replace(f":{self.line.target}/", f":{self.line.port}/")
+        return made
+
+
 class OtherClocks(OnPostgreSQL):
     """Workers whose clocks of the wall can be moved; nothing else in the world moves."""
 
@@ -112,6 +141,7 @@ WORLDS: dict[str, type[World]] = {
     "continuing": Continuing,
     "redis": WithRedis,
     "small disk": OnSmallDisk,
+    "lossy line": BehindLine,
     "clocks": OtherClocks,
     "namespaces": OwnNamespaces,
 }

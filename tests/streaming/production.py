@@ -7,7 +7,7 @@ from typing import Any, Literal
 from uuid import UUID, uuid4
 
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from conversations.models import Conversation, Message, Person
@@ -97,6 +97,11 @@ def new_run(
         if text:
             statements.insert([(reply.id, Piece(1, "text", 0, text))])
         return new
+
+
+def lose_the_answer() -> None:
+    """What a commit comes to whose connection is cut behind it; for `transaction.on_commit`."""
+    raise OperationalError("planted for the test")
 
 
 async def begin(

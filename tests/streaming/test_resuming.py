@@ -19,13 +19,14 @@ from streaming.models import Run, Worker
 from streaming.orphans import Orphans
 from streaming.outcome import Spent, Usage
 from streaming.recorder import Resumption
-from streaming.resuming import Unresumable, Unsure
+from streaming.resuming import Unresumable
 from streaming.runner import NewRun
 from streaming.source import Reasoning, Source
 from streaming.source import Usage as SourceUsage
 from streaming.statements import Fenced, insert
 from streaming.takeover import Seen
 from streaming.transcript import Piece, StoredPart
+from streaming.unsure import Unsure
 from streaming.watch import Watch
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
@@ -34,6 +35,7 @@ from tests.streaming.production import (
     begin,
     connected,
     fragment_count,
+    lose_the_answer,
     new_run,
     reading,
     reply,
@@ -80,12 +82,8 @@ class DeafRecorder(TapRecorder):
     def resume(self, run_id: UUID, parts: list[StoredPart]) -> Resumption | None:
         if run_id in self.deaf_for:
             self.deaf_for.remove(run_id)
-            transaction.on_commit(_lose_the_answer)
+            transaction.on_commit(lose_the_answer)
         return super().resume(run_id, parts)
-
-
-def _lose_the_answer() -> None:
-    raise OperationalError("planted for the test")
 
 
 class SourcelessRecorder(MessageRecorder):
@@ -377,7 +375,7 @@ async def test_a_claim_that_was_not_made_after_all_is_made_anew(
     DeafRecorder.deaf_for.add(new.run_id)
     with pytest.raises(Unsure) as unsure:
         await threads.write(resuming.claim, taker, new.run_id)
-    made = unsure.value.claimed
+    made = unsure.value.written
     assert await threads.write(resuming.claim, taker, new.run_id, made) is made
     await threads.write(lambda: Run.objects.filter(id=new.run_id).update(worker_id=uuid4()))
     again = await threads.write(resuming.claim, taker, new.run_id, made)

@@ -2,21 +2,31 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.db import OperationalError, transaction
 from django.http import HttpRequest
 from django.utils import timezone
 
 from conversations.models import Conversation, Message, Person
 from streaming import runs, threads
+from streaming.clocks import Clocks
 from streaming.cursor import START, BadCursor
 from streaming.models import Run, Worker
 from streaming.subscription import NoSuchRun
 from streaming.workers import LocalWorker
 from tests.conversations.chatting import new_id
-from tests.streaming.production import Tap, reading, reply, run_exists
+from tests.streaming.production import (
+    Tap,
+    lose_the_answer,
+    new_run,
+    reading,
+    reply,
+    run_exists,
+)
 from tests.waiting import until
 
 
@@ -99,6 +109,53 @@ async def test_a_start_goes_on_whatever_becomes_of_the_request(
     started.tap.finish()
     await until(lambda: not current_worker.runs)
     assert (await reply(started.id)).status == "completed"
+
+
+async def test_a_start_whose_answer_was_lost_is_recognised_and_produced(
+    current_worker: LocalWorker,
+) -> None:
+    started = Reply()
+
+    def write() -> None:
+        started.write()
+        transaction.on_commit(lose_the_answer)
+
+    await runs.start(started.tap.stream(), run_id=started.id, write=write)
+    async with reading(current_worker, started.id) as reader:
+        started.tap.say("Holdfast")
+        await reader.has("Holdfast")
+        started.tap.finish()
+        assert (await reader.end()).status == "completed"
+    assert current_worker.unsure == {}
+
+
+async def test_a_start_that_was_not_written_after_all_is_refused(
+    current_worker: LocalWorker,
+) -> None:
+    started = Reply()
+
+    def undo() -> None:
+        Run.objects.filter(id=started.id).delete()
+        lose_the_answer()
+
+    with pytest.raises(OperationalError):
+        await runs.start(
+            started.tap.stream(), run_id=started.id, write=lambda: transaction.on_commit(undo)
+        )
+    assert current_worker.runs == {}
+    assert current_worker.unsure == {}
+
+
+async def test_nobody_settles_a_start_while_its_answer_is_out(current_worker: LocalWorker) -> None:
+    new = await threads.write(lambda: new_run(current_worker.id))
+    long_ago = timezone.now() - timedelta(seconds=60)
+    await threads.write(lambda: Run.objects.filter(id=new.run_id).update(started_at=long_ago))
+    current_worker.unsure[new.run_id] = new
+    await Clocks(current_worker).reconcile()
+    assert await run_exists(new.run_id)
+    del current_worker.unsure[new.run_id]
+    await Clocks(current_worker).reconcile()
+    assert not await run_exists(new.run_id)
 
 
 async def test_nothing_is_started_by_a_process_that_ends(current_worker: LocalWorker) -> None:
