@@ -1,8 +1,8 @@
 #!/bin/bash
 # Walk the README on a fresh Debian 12: `make run` and a chat with the offline model, then
-# `make test`, then deploy/install.sh, each in a clone of its own.
+# `make test`, then deploy/install.sh, each in a clone of its own, and what that installed under systemd.
 #
-#     tests/fresh-machine.sh [run] [test] [install]      (run and test by default; needs root)
+#     tests/fresh-machine.sh [run] [test] [install [systemd]]      (run and test by default; needs root)
 #
 # The machine is a debootstrap root with git, make, python3-venv and Node 20. Node is this machine's
 # own if that is version 20, otherwise `make test` installs Debian's. How the root reaches package
@@ -25,7 +25,7 @@ if [ -z "${HOLDFAST_FRESH:-}" ]; then
     ROOT=${ROOT:-$(mktemp -d /var/tmp/holdfast-fresh.XXXXXX)}
     export HOLDFAST_FRESH=1 ROOT
     status=0
-    unshare --mount --pid --fork --kill-child --propagation private "$0" "$@" || status=$?
+    unshare --mount --pid --fork --kill-child --mount-proc --propagation private "$0" "$@" || status=$?
     [ -n "${KEEP:-}" ] || rm -rf --one-file-system "$ROOT"
     exit $status
 fi
@@ -204,7 +204,7 @@ walk_test() {
 }
 
 # --- deploy/install.sh: two workers behind nginx, a chat through it, an upgrade, once more
-# No systemd runs here: units are verified, and workers started by hand as their unit says.
+# Units are verified, and workers started by hand as their unit says.
 
 ENVIRONMENT_FILE=/etc/holdfast/environment
 
@@ -246,8 +246,9 @@ end_worker() {
     wait "${WORKER[$1]}" || true
 }
 
+# A chat through nginx: `inside` the root, or in the machine that is `booted` there.
 talk() {
-    inside bash -euo pipefail -s <<'TALK'
+    "$1" bash -euo pipefail -s <<'TALK'
 jar=$(mktemp)
 call() {
     curl -sS --fail-with-body --max-time 60 -b "$jar" -c "$jar" -H "Host: chat.example" \
@@ -258,7 +259,8 @@ call http://127.0.0.1/api/session >/dev/null
 token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
 conversation=$(call http://127.0.0.1/api/conversations -d '{}' | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
 token=$(awk '$6 == "csrftoken" {print $7}' "$jar")
-call -N -H "Accept: text/plain" "http://127.0.0.1/api/conversations/$conversation/messages" -d '{"content": "Hello"}' | wc --chars
+call -N -H "Accept: text/plain" "http://127.0.0.1/api/conversations/$conversation/messages" -d '{"content": "Hello"}' | wc --chars || true
+until [[ $(call "http://127.0.0.1/api/conversations/$conversation/messages") != *'"running"'* ]]; do sleep 0.2; done
 call "http://127.0.0.1/api/conversations/$conversation/messages" | python3 -c '
 import json, sys
 reply = json.load(sys.stdin)["messages"][-1]
@@ -278,7 +280,7 @@ walk_site() {
     start_worker 8001
     start_worker 8002
     inside nginx -g 'daemon on;'
-    talk || { tail -n 20 "$ROOT"/tmp/worker-*.log; fail "the chat through nginx"; }
+    talk inside || { tail -n 20 "$ROOT"/tmp/worker-*.log; fail "the chat through nginx"; }
     local before after
     before=$(messages)
 
@@ -294,10 +296,10 @@ walk_site() {
     local port
     for port in 8001 8002; do
         end_worker $port
-        talk || fail "the chat while the worker on port $port is away"
+        talk inside || fail "the chat while the worker on port $port is away"
         start_worker $port
     done
-    talk || fail "the chat after the upgrade"
+    talk inside || fail "the chat after the upgrade"
     after=$(messages)
     [ "$after" -gt "$before" ] || fail "messages were lost: $before, then $after"
     echo "messages before the upgrade: $before, after it: $after"
@@ -325,73 +327,115 @@ walk_install() {
     install_release
     touch "$ROOT/tmp/go-on"
     wait $site || fail "the site"
-    walk_rolling
 }
 
-# What the script asks of systemd, for a machine that has none: workers run as their unit says.
-stand_in_for_systemd() {
-    mkdir -p "$ROOT/run/systemd/system"
-    cat >"$ROOT/usr/local/bin/systemctl" <<'SYSTEMCTL'
-#!/bin/bash
-state=/tmp/units
-wanted=/etc/systemd/system/holdfast.target.wants
-mkdir -p $state $wanted
-[ "$1" != -q ] || shift
-verb=$1
-[ "${2:-}" != --now ] || shift
-unit=${2:-}
-stop() {
-    [ -e "$state/$unit.pid" ] || return 0
-    kill -TERM "$(cat "$state/$unit.pid")" 2>/dev/null
-    while kill -0 "$(cat "$state/$unit.pid")" 2>/dev/null; do sleep 0.1; done
-    rm "$state/$unit.pid"
-}
-start() {
-    command=$(sed -n -e ':a' -e '/\\$/{N;s/\\\n *//;ba' -e '}' -e 's/^ExecStart=//p' /etc/systemd/system/holdfast@.service)
-    export BIND=127.0.0.1 UVICORN_TIMEOUT_GRACEFUL_SHUTDOWN=30
-    setsid sh -c "set -a; . /etc/holdfast/environment; set +a; cd /opt/holdfast/current
-        exec setpriv --reuid=holdfast --regid=holdfast --init-groups ${command//%i/${unit#*@}}" \
-        >>"$state/$unit.log" 2>&1 </dev/null 9>&- &
-    echo $! >"$state/$unit.pid"
-}
-echo "$verb $unit" >>$state/asked
-case $verb in
-    restart) stop; start ;;
-    enable) ln -sf /etc/systemd/system/holdfast@.service "$wanted/$unit.service" ;;
-    disable) rm "$wanted/$unit.service"; stop ;;
-esac
-SYSTEMCTL
-    chmod 755 "$ROOT/usr/local/bin/systemctl"
-}
+# --- The same under systemd, booted in the root: units, restarts, upgrades, and the machine itself
 
-rolled() { inside env READY_SECONDS=30 "$HOME/install/deploy/install.sh" "$@"; }
-
-walk_rolling() {
-    say "Its calls of systemctl: two workers, then one less, then a release that does not start"
-    local next=$((PORT + 1)) release
-    stand_in_for_systemd
-    inside env FIRST_PORT=$PORT "$HOME/install/deploy/install.sh" --workers 2 --without nginx || fail "the workers"
-    answers || fail "the first worker"
-    PORT=$next answers || fail "the second worker"
-    rolled --workers 1 || fail "one worker"
-    answers || fail "the first port was forgotten"
-    ! PORT=$next answers || fail "the second worker still runs"
-    release=$(readlink "$ROOT/opt/holdfast/current")
-    echo 'raise SystemExit("broken")' >>"$ROOT$HOME/install/chatproject/asgi.py"
-    ! rolled || fail "a release that does not start was installed"
-    [ "$release" = "$(readlink "$ROOT/opt/holdfast/current")" ] || fail "not led back to the release before"
-    wait_for_answer || fail "the worker of the release before"
-    [ "$(ls "$ROOT/opt/holdfast/releases" | sort | tail -n 1)" = "${release##*/}" ] || fail "the failed release is still there"
-    inside systemctl disable "holdfast@$PORT"
-    rm -r "$ROOT/run/systemd" "$ROOT/usr/local/bin/systemctl"
-}
-
-wait_for_answer() {
+boot() {
+    systemd-nspawn --quiet --directory="$ROOT" --register=no --keep-unit --private-network --boot \
+        >>"$ROOT.boot.log" 2>&1 </dev/null &
+    MACHINE=$!
     local deadline=$((SECONDS + 60))
-    until answers; do
-        [ $SECONDS -lt $deadline ] || return 1
+    until INIT=$(pgrep -P $MACHINE) && booted systemctl is-system-running >/dev/null 2>&1; do
+        kill -0 $MACHINE 2>/dev/null && [ $SECONDS -lt $deadline ] ||
+            { cat "$ROOT.boot.log"; booted systemctl --failed; fail "systemd does not come up"; }
         sleep 0.2
     done
+}
+
+booted() {
+    nsenter --target "$INIT" --mount --uts --ipc --net --pid \
+        env -i "${ENVIRONMENT[@]}" PIP_NO_INDEX=1 PIP_FIND_LINKS="$HOME/wheels" "$@"
+}
+
+power_off() {
+    booted systemctl poweroff
+    wait $MACHINE || true
+}
+
+upgrade() { booted env READY_SECONDS=30 "$HOME/install/deploy/install.sh" "$@"; }
+
+is_ready() { booted curl -sf -o /dev/null --max-time 2 "http://127.0.0.1:$1/readyz"; }
+
+wait_until_ready() {
+    local deadline=$((SECONDS + 60))
+    until is_ready "$1"; do
+        [ $SECONDS -lt $deadline ] || { booted journalctl --no-pager -u "holdfast@$1"; fail "the worker on port $1"; }
+        sleep 0.2
+    done
+}
+
+# A reply of some ten seconds, while its worker, whichever it is, is restarted.
+talk_through_restarts() {
+    booted sed -i 's/^DEMO_TOKENS_PER_SECOND=.*/DEMO_TOKENS_PER_SECOND=25/' $ENVIRONMENT_FILE
+    booted systemctl restart holdfast.target
+    wait_until_ready 8001
+    wait_until_ready 8002
+    talk booted &
+    local talk=$! port
+    sleep 2
+    for port in 8001 8002; do
+        booted systemctl restart "holdfast@$port"
+        wait_until_ready $port
+    done
+    wait $talk || fail "the reply was not completed"
+    booted sed -i 's/^DEMO_TOKENS_PER_SECOND=.*/DEMO_TOKENS_PER_SECOND=0/' $ENVIRONMENT_FILE
+    booted systemctl restart holdfast.target
+    wait_until_ready 8001
+    wait_until_ready 8002
+}
+
+walk_systemd() {
+    say "The machine is booted"
+    [ -L "$ROOT/opt/holdfast/current" ] || fail "systemd is a step behind install"
+    command -v systemd-nspawn >/dev/null || apt-get install -y -qq --no-install-recommends systemd-container >/dev/null
+    inside apt-get install -y -qq --no-install-recommends systemd-sysv dbus >/dev/null 2>&1
+    # It has no network, so what upgrades install is fetched before.
+    inside /opt/holdfast/current/.venv/bin/python -m pip -qq download --require-hashes \
+        --dest "$HOME/wheels" -r /opt/holdfast/current/requirements.txt
+    inside service postgresql stop >/dev/null || true
+    umount --recursive --lazy "$ROOT/dev" "$ROOT/proc"
+    rm -f "$ROOT.boot.log"
+    boot
+    upgrade --workers 2 || fail "install.sh"
+    local unit
+    for unit in holdfast@8001 holdfast@8002 holdfast.target holdfast-daily.timer nginx; do
+        booted systemctl -q is-active "$unit" || fail "$unit does not run"
+    done
+    talk booted || fail "the chat through nginx"
+    booted systemctl start holdfast-daily || { booted journalctl --no-pager -u holdfast-daily; fail "the daily cleaning"; }
+
+    say "A reply while both workers are restarted, one after the other"
+    talk_through_restarts
+
+    say "A worker is killed"
+    local before
+    before=$(booted systemctl show --value -p MainPID holdfast@8001)
+    booted systemctl kill --signal=KILL holdfast@8001
+    until [[ $(booted systemctl show --value -p MainPID holdfast@8001) != @("$before"|0) ]]; do sleep 0.2; done
+    wait_until_ready 8001
+
+    say "The machine is switched off and on"
+    power_off
+    boot
+    wait_until_ready 8001
+    wait_until_ready 8002
+    talk booted || fail "the chat after the boot"
+    ! booted journalctl --no-pager -u 'holdfast*' | grep -E 'Traceback| ERROR ' || fail "errors in the journal"
+
+    say "One worker less, then a release that does not start"
+    upgrade --workers 1 || fail "one worker"
+    is_ready 8001 || fail "the first worker"
+    ! is_ready 8002 || fail "the second worker still runs"
+    local release
+    release=$(readlink "$ROOT/opt/holdfast/current")
+    echo 'raise SystemExit("broken")' >>"$ROOT$HOME/install/chatproject/asgi.py"
+    ! upgrade || fail "a release that does not start was installed"
+    [ "$release" = "$(readlink "$ROOT/opt/holdfast/current")" ] || fail "not led back to the release before"
+    wait_until_ready 8001
+    [ "$(ls "$ROOT/opt/holdfast/releases" | sort | tail -n 1)" = "${release##*/}" ] || fail "the failed release is still there"
+    talk booted || fail "the chat with the release before"
+    power_off
 }
 
 say "A fresh Debian ($SUITE) in $ROOT"
