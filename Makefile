@@ -9,7 +9,6 @@ PORT ?= 8000
 ARGS ?=
 # For make unit-on: another Django than the pinned one, as pip is told
 DJANGO ?=
-# For make faults, e.g. ARGS='--only "worker killed" --times 5'
 # For make prove: seeds 1 to this for each cell; SEED=17 plays one script; CELL="--server daphne"
 SCRIPTS ?= 200
 SEED ?=

@@ -1,10 +1,15 @@
-"""The only reader of the process environment. Units are in the names of the variables."""
+"""The only reader of the process environment. Units are in the names of the variables.
 
+A value that cannot be right raises `ImproperlyConfigured`, with the variable's name.
+"""
+
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from streaming import conf as streaming_conf
 
@@ -13,6 +18,8 @@ LOCAL_DIR: Path = BASE_DIR / ".local"
 
 _env = environ.FileAwareEnv()
 _MAIL = "django.core.mail.backends."
+_SQLITE_SYNCHRONOUS = ("OFF", "NORMAL", "FULL", "EXTRA")
+_SYNCHRONOUS_COMMIT = ("on", "off", "local", "remote_write", "remote_apply")
 
 
 def text(name: str, default: str = "") -> str:
@@ -25,9 +32,21 @@ def flag(name: str, *, default: bool) -> bool:
     return bool(_env.bool(name, default=default)) if text(name) else default
 
 
-def number(name: str, default: int) -> int:
+def number(name: str, default: int, *, least: int = 0) -> int:
     """Read a whole number."""
-    return int(_env.int(name, default=default))
+    given = text(name) or str(default)
+    if not re.fullmatch(r"[+-]?\d+", given, re.ASCII) or int(given) < least:
+        raise ImproperlyConfigured(f"{name}={given}: must be a whole number from {least} on")
+    return int(given)
+
+
+def choice(name: str, default: str, among: tuple[str, ...]) -> str:
+    """Read one of some words, in any case."""
+    given = text(name) or default
+    found = {word.lower(): word for word in among}.get(given.lower())
+    if found is None:
+        raise ImproperlyConfigured(f"{name}={given}: must be one of {', '.join(among)}")
+    return found
 
 
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
@@ -60,7 +79,8 @@ def database() -> dict[str, Any]:
         LOCAL_DIR.mkdir(exist_ok=True)
     found: dict[str, Any] = _env.db_url("DATABASE_URL", f"sqlite:///{LOCAL_DIR / 'db.sqlite3'}")
     if found["ENGINE"].endswith("sqlite3"):
-        synchronous = text("SQLITE_SYNCHRONOUS", "FULL")
+        # SQLite takes a word that it does not know for NORMAL, which promises less.
+        synchronous = choice("SQLITE_SYNCHRONOUS", "FULL", _SQLITE_SYNCHRONOUS)
         found["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
@@ -69,9 +89,9 @@ def database() -> dict[str, Any]:
     elif found["ENGINE"].endswith("postgresql"):
         from chatproject.pool import connect_anew  # needs psycopg, which SQLite does without
 
-        most = number("DATABASE_POOL_SIZE", 10)
+        most = number("DATABASE_POOL_SIZE", 10, least=1)
         # A commit that the journal has shown must outlive a power loss.
-        commit = text("POSTGRESQL_SYNCHRONOUS_COMMIT", "on")
+        commit = choice("POSTGRESQL_SYNCHRONOUS_COMMIT", "on", _SYNCHRONOUS_COMMIT)
         found["CONN_MAX_AGE"] = 0
         found["OPTIONS"] = {
             **found.get("OPTIONS", {}),
@@ -111,5 +131,8 @@ def streaming() -> dict[str, Any]:
     for key, kind in streaming_conf.keys().items():
         value = text(f"STREAMING_{key}")
         if value:
-            found[key] = kind(value)
+            try:
+                found[key] = kind(value)
+            except ValueError as error:
+                raise ImproperlyConfigured(f"STREAMING_{key}={value}: {error}") from None
     return found

@@ -6,7 +6,7 @@ from pathlib import Path
 from streaming.conf import keys
 
 ROOT = Path(__file__).resolve().parent.parent
-READ = re.compile(r'(?:env\.|\b)(?:text|flag|number|words|db_url)\(\s*"([A-Z_]+)"')
+READ = re.compile(r'(?:env\.|\b)(?:text|flag|number|choice|words|db_url)\(\s*"([A-Z_]+)"')
 
 
 def test_every_setting_of_the_environment_stands_in_the_example() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import random
 import time
 import traceback
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -177,15 +178,35 @@ class Scene:
         await Page(client, reply.conversation, reply.run_id, "sse", 0).stop()
 
     async def _end_of(self, lives: list[asyncio.Task[None]], seconds: float) -> None:
-        """Wait for all readers to have been told the end."""
-        _, waiting = await asyncio.wait(lives, timeout=seconds)
+        """Wait for all readers to have been told the end.
+
+        On a busy machine a source takes longer than it should: while its text grows it talks.
+        """
+        waiting, reached = set(lives), -1
+        while waiting and self._reached() > reached:
+            reached = self._reached()
+            _, waiting = await asyncio.wait(waiting, timeout=seconds)
+            seconds = AFTERWARDS_SECONDS
         self.verdict.endless += len(waiting)
         if waiting:
-            at = [(p.run_id, p.transport, p.cursor, p.attempts) for p in self.pages if not p.ended]
-            self.verdict.other.append(f"readers without an end after {seconds:.1f} s: {at}")
+            self.verdict.other.append(f"readers without an end: {self._unended()}")
         for task in lives:
             if task.done() and (error := task.exception()):
                 self.verdict.other.append(_text(error))
+
+    def _reached(self) -> int:
+        """Add up how far the foremost reader of each reply is."""
+        shown = (max((len(p.shown) for p in reply.pages), default=0) for reply in self.replies)
+        return sum(shown)
+
+    def _unended(self) -> dict[str, Counter[str]]:
+        """Say of each reply where its readers stand that have no end."""
+        return {
+            reply.run_id: Counter(
+                f"{p.transport} at {p.cursor}" for p in reply.pages if not p.ended
+            )
+            for reply in self.replies
+        }
 
     async def _judge(self, reply: Reply) -> None:
         """Hold what was seen against what is stored, and that against what was said."""
