@@ -1,6 +1,5 @@
 """The start transaction: question, reply and run row, all or nothing."""
 
-from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -35,7 +34,6 @@ from streaming.runner import NewRun
 from streaming.runs import open_run
 from streaming.statements import Fenced
 from streaming.transcript import StoredPart
-from streaming.unsure import commit
 
 _Status = Message.Status
 
@@ -57,19 +55,14 @@ class Begun(NamedTuple):
 
 
 def begin(starter: Starter, start: Start) -> Begun:
-    """Write the question, the reply and the run row.
+    """Write the question, the reply and the run row; inside the caller's transaction.
 
     The order of the checks is the contract's: the same reply's id first, then the reply in flight,
     then the limits.
 
     Raises:
         CallerError, NotNow: nothing was written.
-        Unsure: the answer to the commit was lost.
     """
-    return commit(partial(_begin, starter, start))
-
-
-def _begin(starter: Starter, start: Start) -> Begun:
     # One start of a person at a time: the checks below read what the one before wrote.
     people = Person.objects.select_for_update().filter(user_id=starter.user_id)
     person = people.first()

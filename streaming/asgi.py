@@ -105,8 +105,10 @@ class Server:
         """Let Twisted stop once all is settled: with its stop daphne cancels every application."""
 
         async def hand_on() -> None:
-            await workers.current().drained()
-            previous(signum, None)
+            try:
+                await workers.current().drained()
+            finally:
+                previous(signum, None)
 
         self._dying = asyncio.ensure_future(hand_on())
 

@@ -2,6 +2,7 @@
 
 import time
 from collections import ChainMap
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,12 +22,11 @@ class Clocks:
         self._worker = worker
 
     async def tick(self) -> None:
-        """End runs whose time is over, and those that nobody reads any more."""
+        """End runs whose time is over; waits for nothing."""
         if self._worker.runs:
             # The journal does so before each commit; where a commit hangs, sources still go on.
             self._worker.journal.pace.turn_if_due()
             self._check_times()
-            await self._check_departures()
 
     async def poll_stops(self) -> None:
         """End runs that a person stopped or deleted through another worker."""
@@ -37,12 +37,16 @@ class Clocks:
             if run is not None:
                 run.stop("deleted" if discarded else "user")
 
+    @property
+    def held(self) -> Collection[UUID]:
+        """Our runs, as they are whenever this is looked into; and those that may be ours."""
+        worker, orphans = self._worker, self._worker.orphans
+        return ChainMap[UUID, Any](worker.runs, worker.opening, orphans.claiming, orphans.unsure)
+
     async def reconcile(self) -> None:
         """Settle rows of ours that we do not produce: their start was cut half-way."""
         if self._worker.registered.is_set():
-            worker = self._worker
-            held = ChainMap[UUID, Any](worker.runs, worker.unsure, worker.orphans.unsure)
-            settled = await threads.write(takeover.settle_unheld, worker.id, held)
+            settled = await threads.write(takeover.settle_unheld, self._worker.id, self.held)
             for ended in settled.values():
                 metrics.count_end(ended.status, ended.reason)
 
@@ -57,7 +61,7 @@ class Clocks:
             else:
                 _check_time(run, now)
 
-    async def _check_departures(self) -> None:
+    async def check_departures(self) -> None:
         """Interrupt runs under policy `stop` whose last reader, here or elsewhere, is long gone."""
         grace = conf().disconnect_grace_seconds
         now = time.monotonic()
@@ -66,9 +70,11 @@ class Clocks:
             return
         watched = await threads.read(takeover.watched, [run.run_id for run in left])
         for run in left:
+            if run.readers:
+                continue  # since we asked
             if run.run_id in watched:
                 run.departed_at = now
-            elif not run.readers:
+            else:
                 run.decide(interrupted("client_disconnected"))
 
 

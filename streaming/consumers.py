@@ -279,6 +279,9 @@ class RunConsumer(AsyncWebsocketConsumer):
         """Send; once that is over, let nothing wait for it: a disconnect must get its turn."""
         try:
             await self._send_forever()
+        except Exception:  # a socket that says nothing more must not stay open
+            logger.exception("A socket's sender failed")
+            await self.close(restarting())
         finally:
             self._over = True
             for task in self._tasks:

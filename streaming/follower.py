@@ -238,7 +238,17 @@ class Follower:
                     run.state = "streaming" if run.transcript.end.part else "waiting"
                 run.take(found.pieces)
             else:
-                await self._finish(run)
+                await self._finish_or_lose(run)
+
+    async def _finish_or_lose(self, run: FollowedRun) -> None:
+        try:
+            await self._finish(run)
+        except (DatabaseError, InterfaceError):
+            raise
+        except Exception:  # the recorder's; readers of the other runs go on
+            logger.exception("Run %s cannot be loaded", run.run_id)
+            self._drop(run)
+            run.lose()
 
     async def _finish(self, run: FollowedRun) -> None:
         """Give the readers the end of a run whose row is gone; one load serves them all."""

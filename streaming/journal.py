@@ -85,11 +85,20 @@ class Journal:
             await self._work.wait()
             self._work.clear()
             while self._dirty or self.pace.wanted:
-                if self._dirty:
-                    await asyncio.sleep(await self._write())
-                if self.pace.wanted:
-                    self.pace.turn()
-                    await asyncio.sleep(_READING_SECONDS)
+                try:
+                    await self._take_turn()
+                except Exception:  # every reply of this process depends on the next one
+                    logger.exception("A turn of the journal failed; it goes on")
+                    self._let_go()
+                    await asyncio.sleep(_FIRST_RETRY_SECONDS)
+
+    async def _take_turn(self) -> None:
+        """Commit what is pending, let text gather, and read what came for it."""
+        if self._dirty:
+            await asyncio.sleep(await self._write())
+        if self.pace.wanted:
+            self.pace.turn()
+            await asyncio.sleep(_READING_SECONDS)
 
     async def _write(self) -> float:
         """Commit what is pending; return how long to let text gather before the next commit."""
@@ -129,6 +138,9 @@ class Journal:
             await self._commit_apart(worker_id, rows)
         else:
             self._publish(self._in_flight)
+        self._let_go()
+
+    def _let_go(self) -> None:
         self._in_flight.clear()
         self._committed.set()
         self._committed = asyncio.Event()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 from uuid import UUID
@@ -14,11 +15,16 @@ class LockFile:
         self._path = _path(directory, worker_id)
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.open(self._path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            raise
 
     def release(self) -> None:
-        """Give it up and remove the file."""
-        self._path.unlink(missing_ok=True)
+        """Give it up and remove the file, where it can be removed."""
+        with suppress(OSError):
+            self._path.unlink()
         os.close(self._file)
 
 

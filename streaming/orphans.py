@@ -41,6 +41,8 @@ class Orphans:
         """How often a takeover failed, and our own beat when that was counted."""
         self.unsure: dict[UUID, Claimed] = {}
         """Claims whose answer was lost: they may be ours, so nobody settles them meanwhile."""
+        self.claiming: dict[UUID, None] = {}
+        """Claims that are on their way: the same."""
 
     def look_soon(self) -> None:
         """Look for such runs, unless we do already."""
@@ -136,9 +138,10 @@ class Orphans:
 
     async def _claim(self, run_id: UUID) -> bool | Exception:
         worker_id, unsure = self._worker.id, self.unsure.get(run_id)
+        self.claiming[run_id] = None
         try:
             claimed = await threads.write(resuming.claim, worker_id, run_id, unsure)
-            if claimed is not None and self._worker.id == worker_id:
+            if claimed is not None and self._worker.id == worker_id and not self._worker.closing:
                 self._go_on(claimed)
         except Unsure as error:
             self.unsure[run_id] = error.written
@@ -151,6 +154,8 @@ class Orphans:
         except Exception as error:  # it is the look's, which may have been cancelled
             self.unsure.pop(run_id, None)
             return error
+        finally:
+            self.claiming.pop(run_id, None)
         self.unsure.pop(run_id, None)
         return True
 

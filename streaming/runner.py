@@ -67,6 +67,7 @@ class LiveRun(Feed):
         self.first_token_ms = new.spent.first_token_ms
         self.released = False
         """Whether other workers go on with it: then nothing is settled here."""
+        self._refused = False
         self._has_first_token = bool(new.stored) or self.first_token_ms is not None
         self.settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._spent = new.spent
@@ -109,6 +110,7 @@ class LiveRun(Feed):
     def refuse_text(self) -> None:
         """End the run because storage does not take its text."""
         self.transcript.drop_pending()
+        self._refused = True
         self.decide(failed("internal"))
 
     def abandon(self) -> None:
@@ -135,6 +137,8 @@ class LiveRun(Feed):
         outcome = await self._produce(source)
         journal = self._worker.journal
         await journal.release(self)
+        if self._refused and outcome.status == "completed":
+            outcome = self._measured(failed("internal"))  # its last text is not there
         try:
             if not self.lost and not (self.released and await self._give_away()):
                 await self._settle(outcome)

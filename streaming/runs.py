@@ -120,16 +120,13 @@ async def _start(
 def _write(
     write: Callable[[], object] | None, worker_id: UUID, new: NewRun, owner_key: str
 ) -> _Opened:
-    def write_all() -> _Opened:
-        if write is not None:
-            write()
-        try:
-            open_run(worker_id, new, owner_key=owner_key)
-        except Fenced:
-            raise NotReady from None
-        return _Opened(new)
-
-    return commit(write_all)
+    if write is not None:
+        write()
+    try:
+        open_run(worker_id, new, owner_key=owner_key)
+    except Fenced:
+        raise NotReady from None
+    return _Opened(new)
 
 
 async def begin(worker: LocalWorker, write: Callable[[], B], produce: Callable[[B], object]) -> B:
@@ -140,25 +137,36 @@ async def begin(worker: LocalWorker, write: Callable[[], B], produce: Callable[[
     was told by then that storage is away.
 
     Args:
-        write: synchronous; runs its transaction with `unsure.commit` and calls `open_run` in it.
+        write: synchronous, inside the transaction; calls `open_run`.
         produce: calls `runner.start`.
     Raises:
         what `write` does, but `Unsure`; in its place the error of the database.
     """
     worker_id = worker.id
+    opening: list[UUID] = []
+
+    def hold(begun: B) -> None:
+        if begun.new is not None:
+            worker.opening[begun.new.run_id] = None
+            opening.append(begun.new.run_id)
+
     try:
-        begun = await threads.write(write)
+        begun: B = await threads.write(commit, write, hold)
+        if begun.new is not None and worker.id == worker_id:
+            # Else it was fenced meanwhile, and the run is another worker's.
+            produce(begun)
+        return begun
     except Unsure as error:
+        opening.clear()
         looking = spawn(_begin_late(worker, worker_id, error.written, produce), name="unsure start")
         worker.expect(looking)
         known, _ = await asyncio.wait([looking], timeout=_UNSURE_SECONDS)
         if not known or not looking.result():
             raise error.cause from None
         return error.written  # type: ignore[no-any-return]
-    if begun.new is not None and worker.id == worker_id:
-        # Else it was fenced meanwhile, and the run is another worker's.
-        produce(begun)
-    return begun
+    finally:
+        for run_id in opening:
+            worker.opening.pop(run_id, None)
 
 
 async def _begin_late(
@@ -168,22 +176,21 @@ async def _begin_late(
     new = begun.new
     if new is None:
         return False
-    worker.unsure[new.run_id] = new
     try:
-        while worker.id == worker_id:
+        while worker.id == worker_id and not worker.closing:
             try:
                 written = await threads.write(_is_written, worker_id, new)
             except (DatabaseError, InterfaceError):
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            if written and worker.id == worker_id:
+            if written and worker.id == worker_id and not worker.closing:
                 logger.warning("Run %s was written though nobody said so; it begins", new.run_id)
                 produce(begun)
                 worker.follower.hand_over(new.run_id)
                 return True
             return False
     finally:
-        del worker.unsure[new.run_id]
+        worker.opening.pop(new.run_id, None)
     return False
 
 

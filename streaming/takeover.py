@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -213,9 +213,9 @@ def _settle_lost(runs: Iterable[Run]) -> dict[UUID, Ended]:
     try:
         with transaction.atomic():
             return {run_id: settled.ended for run_id, settled in write_ends(ends).items()}
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         raise
-    except DatabaseError:
+    except Exception:  # the database's, or the recorder's: of one of them, most likely
         settled: dict[UUID, Ended] = {}
         for run, end in ends:
             settled |= _settle_apart(run, end)
@@ -231,9 +231,9 @@ def _settle_apart(run: Run, end: End) -> dict[UUID, Ended]:
     try:
         with transaction.atomic():
             return {run.id: write_ends([(run, end)])[run.id].ended}
-    except OperationalError:
+    except (OperationalError, InterfaceError):
         raise
-    except DatabaseError as error:
+    except Exception as error:  # as above; the others are settled
         logger.error("Run %s cannot be settled: %s", run.id, type(error).__name__)
         return {}
 

@@ -135,8 +135,11 @@ class Transcript:
         return True
 
     def check(self, cursor: Cursor) -> None:
-        """Raise `BadCursor` unless the cursor lies within the committed text."""
-        if cursor == START:
+        """Raise `BadCursor` unless the cursor lies within the text that may be stored.
+
+        That is more than what is committed as far as we know: the answer may be on its way.
+        """
+        if cursor == START or any(_reaches(piece, cursor) for piece in self._frozen):
             return
         if cursor.part == 0 or cursor.part > len(self._parts):
             raise BadCursor("beyond the end")
@@ -195,6 +198,10 @@ class Transcript:
         self._part, self._offset = self.end
         self._kind = self._parts[-1].kind if self._parts else ""
         self.characters = sum(part.length for part in self._parts)
+
+
+def _reaches(piece: Piece, cursor: Cursor) -> bool:
+    return piece.part == cursor.part and piece.start <= cursor.offset <= piece.end
 
 
 class _Part:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, transaction
 
-from streaming.models import Run
+from streaming.models import Run, Worker
 
 T = TypeVar("T")
 
@@ -21,11 +21,12 @@ class Unsure(Exception):
         self.cause = cause
 
 
-def commit(write: Callable[[], T]) -> T:
+def commit(write: Callable[[], T], hold: Callable[[T], None] = lambda written: None) -> T:
     """Run one transaction.
 
     Args:
         write: returns None where it wrote nothing that anybody would have to look for.
+        hold: takes what was written, right before the commit, whose answer may be long in coming.
     Raises:
         Unsure: it is there or it is not; `is_ours` tells, for a run.
     """
@@ -33,6 +34,7 @@ def commit(write: Callable[[], T]) -> T:
     try:
         with transaction.atomic():
             written = write()
+            hold(written)
     except (OperationalError, InterfaceError) as error:
         if written is None:
             raise
@@ -43,8 +45,9 @@ def commit(write: Callable[[], T]) -> T:
 def is_ours(run_id: UUID, worker_id: UUID, claim: UUID) -> bool:
     """Say whether a run was started or claimed by this very attempt; inside a transaction.
 
-    The row is locked by its id alone, so that a commit that the database is still at work on is
-    waited for.
+    A commit that the database is still at work on is waited for: it holds our worker's row, and a
+    row that it only adds cannot be seen before.
     """
+    Worker.objects.select_for_update().filter(id=worker_id).first()
     run = Run.objects.select_for_update().filter(id=run_id).first()
     return run is not None and (run.worker_id, run.claim) == (worker_id, claim)

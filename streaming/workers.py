@@ -21,7 +21,7 @@ from streaming.lockfile import LockFile
 from streaming.orphans import Orphans
 from streaming.outcome import interrupted
 from streaming.reports import report
-from streaming.runner import LiveRun, NewRun
+from streaming.runner import LiveRun
 from streaming.settlement import MOST_AT_ONCE, End, Settled, settle
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, record_departures
@@ -70,8 +70,8 @@ class LocalWorker:
             record_departures, most=1000, name="departures"
         )
         self._starts: set[asyncio.Task[Any]] = set()
-        self.unsure: dict[UUID, NewRun] = {}
-        """Starts whose commit went unanswered: they may be ours, so nobody settles them."""
+        self.opening: dict[UUID, None] = {}
+        """Runs whose start was written and not yet answered: nobody settles them meanwhile."""
         self.draining = False
         self._offers = False
         """Whether runs of ours were offered to other workers."""
@@ -90,16 +90,18 @@ class LocalWorker:
         self._stops_are_due = False
         self._stop_look: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
+        self._registering: asyncio.Task[None] | None = None
         self._drained: asyncio.Task[None] | None = None
 
     def begin(self) -> None:
         """Start the worker's tasks; registration goes on in the background."""
         clocks = self._clocks
+        self._registering = spawn(self._register(), name="register")
         self._tasks = [
-            spawn(self._register(), name="register"),
             repeat(self._beat, every_seconds=self._watch.beat_seconds, name="beat"),
             repeat(self._look, every_seconds=self._watch.pause_seconds, name="watch"),
             repeat(clocks.tick, every_seconds=_TICK_SECONDS, name="clocks"),
+            repeat(clocks.check_departures, every_seconds=_TICK_SECONDS, name="departures"),
             repeat(clocks.reconcile, every_seconds=_RECONCILE_SECONDS, name="reconcile"),
             spawn(lag.measure_forever(), name="lag"),
             repeat(clocks.poll_stops, every_seconds=_STOP_POLL_SECONDS, name="poll stops"),
@@ -215,7 +217,7 @@ class LocalWorker:
         self.id = uuid4()
         self.journal.change_worker(self.id)
         self.waking.change_worker(self.id)
-        spawn(self._register(), name="register")
+        self._registering = spawn(self._register(), name="register")
 
     def expect(self, start: "asyncio.Task[Any]") -> None:
         """Let a drain wait for a start: its row may be committed before its run is here."""
@@ -252,9 +254,12 @@ class LocalWorker:
         for wake in list(self.sockets):
             wake()
         await self.waking.flush()
-        for task in [*self._tasks, self._write_task]:
+        tasks = [*self._tasks, self._write_task]
+        if self._registering is not None:
+            tasks.append(self._registering)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, self._write_task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self.orphans.finish()
         await self.waking.close()
         if self._may_have_row:
@@ -296,6 +301,8 @@ class LocalWorker:
         except (DatabaseError, InterfaceError) as error:
             # Our row goes, or our beat stops: then they are a lost worker's.
             logger.warning("Runs that nobody took wait for storage: %s", type(error).__name__)
+        except Exception:  # of a recorder, say; the end must come all the same
+            logger.exception("Runs that nobody took could not be settled")
 
     async def _runs_end(self, seconds: float, *, interrupting: bool = False) -> None:
         """Wait until nothing is live here, and nothing is about to be."""

@@ -59,7 +59,12 @@ class Pump(Generic[T]):
             raise task.exception()  # type: ignore[misc]
 
     async def _read(self) -> None:
-        iterator: Any = aiter(self._source)
+        try:
+            iterator: Any = aiter(self._source)
+        except Exception as error:  # the reader's; else it would wait for ever
+            await self._items.put(error)
+            await self._items.put(StopAsyncIteration())
+            return
         try:
             await self._hand_over(iterator)
         finally:
@@ -74,6 +79,13 @@ class Pump(Generic[T]):
             except StopAsyncIteration as end:
                 await self._items.put(end)
                 return
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                # Something that the source waited for was cancelled, and not we.
+                await self._items.put(RuntimeError("The source was cancelled from within."))
+                break
             except Exception as error:  # the reader decides; an iterator may go on
                 item = error
                 errors += 1

@@ -1,6 +1,7 @@
 """The start: all or nothing, and never without a producer."""
 
 import asyncio
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
@@ -15,11 +16,13 @@ from conversations.limits.admission import Starter
 from conversations.models import Conversation, Message, Person
 from conversations.providers.scripted import ScriptedProvider
 from conversations.providers.types import Prompt
-from conversations.requests import Edit, Regenerate, Send, digest
+from conversations.requests import Edit, Regenerate, Send, Start, digest
+from conversations.starting import Begun
 from streaming import takeover, threads, workers
 from streaming.models import Fragment, Run
 from streaming.source import Source
 from streaming.takeover import Seen
+from streaming.unsure import commit
 from tests.conftest import Client, SetStreaming, Settings
 from tests.conversations.chatting import asked, converse, events, script
 from tests.streaming.behind import RUN, behind, refusing, refusing_writes
@@ -34,6 +37,10 @@ def starter(client: Client, *, draining: bool = False) -> Starter:
     return Starter(client.user.pk, worker.id, len(worker.runs), draining)
 
 
+async def begin(starter: Starter, start: Start) -> Begun:
+    return await threads.write(commit, partial(starting.begin, starter, start))
+
+
 async def question(client: Client, content: str = "Hello") -> Send:
     conversation = await converse(client)
     return Send(conversation_id=UUID(conversation), reply_id=uuid4(), content=content)
@@ -45,7 +52,7 @@ async def nothing_stored() -> bool:
 
 async def test_a_start_writes_question_reply_and_run_together(alice: Client) -> None:
     start = await question(alice)
-    begun = await threads.write(starting.begin, starter(alice), start)
+    begun = await begin(starter(alice), start)
     run = await threads.read(lambda: Run.objects.get(id=begun.run_id))
     assert begun.new is not None
     assert (run.worker_id, run.claim) == (workers.current().id, begun.new.claim)
@@ -88,14 +95,14 @@ async def test_a_worker_that_was_declared_dead_starts_nothing(alice: Client) -> 
     await threads.write(takeover.declare_dead, Seen(dead, 0))
     by_dead = starter(alice)._replace(worker_id=dead)
     with pytest.raises(StorageUnavailable):
-        await threads.write(starting.begin, by_dead, start)
+        await begin(by_dead, start)
     assert await nothing_stored()
 
 
 async def test_a_draining_worker_starts_nothing(alice: Client) -> None:
     start = await question(alice)
     with pytest.raises(Draining):
-        await threads.write(starting.begin, starter(alice, draining=True), start)
+        await begin(starter(alice, draining=True), start)
     assert await nothing_stored()
 
 
@@ -233,7 +240,7 @@ async def test_reopening_writes_the_stored_text_back_as_first_fragments(alice: C
 
 async def test_deleting_marks_the_run_and_removes_the_conversation_in_one(alice: Client) -> None:
     start = await question(alice)
-    begun = await threads.write(starting.begin, starter(alice), start)
+    begun = await begin(starter(alice), start)
     which = Q(id=start.conversation_id)
     assert await threads.write(ending.discard, which) == [begun.run_id]
     run = await threads.read(lambda: Run.objects.get(id=begun.run_id))
@@ -243,17 +250,17 @@ async def test_deleting_marks_the_run_and_removes_the_conversation_in_one(alice:
 
 async def test_a_conversation_has_one_reply_in_flight(alice: Client) -> None:
     start = await question(alice)
-    begun = await threads.write(starting.begin, starter(alice), start)
+    begun = await begin(starter(alice), start)
     second = start.model_copy(update={"reply_id": uuid4()})
     with pytest.raises(ReplyInProgress) as caught:
-        await threads.write(starting.begin, starter(alice), second)
+        await begin(starter(alice), second)
     assert caught.value.extra["run_id"] == str(begun.run_id)
 
 
 async def test_somebody_else_s_conversation_is_not_found(alice: Client, bob: Client) -> None:
     start = await question(alice)
     with pytest.raises(NotFound):
-        await threads.write(starting.begin, starter(bob), start)
+        await begin(starter(bob), start)
 
 
 def test_the_digest_tells_a_repeat_from_another_request() -> None:

@@ -26,11 +26,13 @@ class Anyone(RunConsumer):
     """A socket for everybody who is let in."""
 
     frame_characters = 1000
-    let_in = True
+    let_in: bool | str = True
     secret: UUID | None = None
 
     async def authenticate(self) -> bool:
-        return type(self).let_in
+        if type(self).let_in == "broken":
+            raise LookupError("planted for the test")
+        return bool(type(self).let_in)
 
     async def may_follow(self, run_id: UUID) -> bool:
         return run_id != type(self).secret
@@ -230,6 +232,15 @@ async def test_whoever_is_signed_out_meanwhile_is_told(
     socket = await connect()
     Anyone.let_in = False
     assert await socket.close_code() == NOT_SIGNED_IN
+
+
+async def test_a_socket_whose_sender_fails_is_closed(
+    current_worker: LocalWorker, connect: Connect, set_streaming: SetStreaming
+) -> None:
+    set_streaming(CONNECTION_SECONDS=0.2)
+    socket = await connect()
+    Anyone.let_in = "broken"
+    assert await socket.close_code() == RESTARTING
 
 
 async def test_an_idle_socket_is_closed(connect: Connect, set_streaming: SetStreaming) -> None:

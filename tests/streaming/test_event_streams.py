@@ -168,6 +168,26 @@ async def test_an_iterator_that_only_fails_comes_to_an_end(
     assert len(caplog.records) == 10
 
 
+class NoIterator:
+    def __aiter__(self) -> AsyncIterator[Any]:
+        raise LookupError("planted for the test")
+
+
+async def cancelled_within() -> AsyncIterator[Any]:
+    inner = asyncio.ensure_future(asyncio.sleep(60))
+    inner.cancel()
+    yield "one"
+    await inner
+    yield "never"
+
+
+@pytest.mark.parametrize("source", [NoIterator(), cancelled_within()])
+async def test_a_source_that_breaks_off_without_a_word_comes_to_an_end(source: Any) -> None:
+    async with asyncio.timeout(5):
+        stream = await read(EventStreamResponse(source, heartbeat_seconds=1))
+    assert "error" in [name for name, _ in told(stream)]
+
+
 async def test_errors_may_be_told_in_other_words_or_not_at_all() -> None:
     def words(error: Exception) -> ServerEvent | None:
         return None if isinstance(error, KeyError) else ServerEvent(event="oops")

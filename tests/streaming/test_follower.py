@@ -363,6 +363,35 @@ class CountingRecorder(MessageRecorder):
         return super().load(run_id)
 
 
+class UnableRecorder(MessageRecorder):
+    """One that cannot load some replies."""
+
+    unloadable: ClassVar[set[UUID]] = set()
+
+    def load(self, run_id: UUID) -> Recorded | None:
+        if run_id in self.unloadable:
+            raise KeyError("planted for the test")
+        return super().load(run_id)
+
+
+async def test_a_reply_that_cannot_be_loaded_keeps_nobody_from_the_others(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.UnableRecorder")
+    owner, elsewhere = await make_worker(), await make_worker()
+    bad_tap, good_tap = Tap(), Tap()
+    bad, good = await begin(owner, bad_tap), await begin(owner, good_tap)
+    async with reading(elsewhere, bad.run_id), reading(elsewhere, good.run_id) as reader:
+        UnableRecorder.unloadable.add(bad.run_id)
+        bad_tap.finish()
+        await settled(bad)
+        good_tap.say("still here")
+        await reader.has("still here")
+        UnableRecorder.unloadable.clear()
+    good_tap.finish()
+    await settled(good)
+
+
 async def test_readers_of_a_settled_reply_who_come_at_once_share_what_is_read(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:

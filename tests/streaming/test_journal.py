@@ -11,7 +11,7 @@ from streaming.models import Fragment
 from streaming.source import SourceFailed
 from streaming.statements import Fenced, Row
 from streaming.takeover import Seen
-from streaming.transcript import Piece
+from streaming.transcript import Piece, Transcript
 from streaming.workers import LocalWorker
 from tests.conftest import MakeWorker, SetStreaming
 from tests.streaming.behind import (
@@ -276,6 +276,40 @@ async def test_text_that_the_database_refuses_fails_only_its_own_run(worker: Loc
         reply = await settled(bad)
     assert (reply.status, reply.reason, reply.content) == ("failed", "internal", "")
     assert bad_tap.closed.is_set()
+
+
+async def test_a_reply_whose_last_text_the_database_refuses_is_not_completed(
+    worker: LocalWorker,
+) -> None:
+    tap = Tap()
+    run = await begin(worker, tap)
+    with refusing(FRAGMENT, "run_id", run.run_id):
+        with refusing_writes() as other:
+            tap.say("refused")
+            await until(other.waiting)
+            tap.finish()
+            await until(lambda: run.outcome is not None)
+        reply = await settled(run)
+    assert (reply.status, reply.reason, reply.content) == ("failed", "internal", "")
+
+
+async def test_a_turn_that_fails_is_not_the_last(worker: LocalWorker) -> None:
+    tap, bad_tap = Tap(), Tap()
+    run, bad = await begin(worker, tap), await begin(worker, bad_tap)
+    bad.transcript = BrokenTranscript()
+    bad.transcript.append("text", "x")
+    worker.journal.note(bad)
+    tap.say("taken")
+    tap.finish()
+    assert (await settled(run)).content == "taken"
+    bad.transcript = Transcript()
+    bad_tap.finish()
+    await settled(bad)
+
+
+class BrokenTranscript(Transcript):
+    def freeze(self) -> list[Piece]:
+        raise LookupError("planted for the test")
 
 
 async def test_text_that_no_encoder_takes_fails_only_its_own_run(worker: LocalWorker) -> None:

@@ -1,5 +1,6 @@
 """The lock file of a worker, against real processes."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,14 @@ def hold(directory: Path, worker_id: UUID) -> "subprocess.Popen[bytes]":
 def end(process: "subprocess.Popen[bytes]") -> None:
     process.kill()
     process.communicate()
+
+
+def test_a_lock_whose_directory_is_gone_is_given_up_all_the_same(tmp_path: Path) -> None:
+    directory = tmp_path / "workers"
+    held = LockFile(str(directory), uuid4())
+    shutil.rmtree(directory)
+    directory.write_text("no directory")
+    held.release()
 
 
 def test_a_worker_that_holds_its_lock_is_alive(tmp_path: Path) -> None:

@@ -12,13 +12,15 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from conversations.models import Conversation, Message, Person
-from streaming import runs, threads
+from streaming import runs, statements, takeover, threads
 from streaming.clocks import Clocks
 from streaming.cursor import START, BadCursor
 from streaming.models import Run, Worker
 from streaming.subscription import NoSuchRun
+from streaming.unsure import is_ours
 from streaming.workers import LocalWorker
 from tests.conversations.chatting import new_id
+from tests.streaming.behind import behind
 from tests.streaming.production import (
     Tap,
     lose_the_answer,
@@ -126,7 +128,7 @@ async def test_a_start_whose_answer_was_lost_is_recognised_and_produced(
         await reader.has("Holdfast")
         started.tap.finish()
         assert (await reader.end()).status == "completed"
-    assert current_worker.unsure == {}
+    assert current_worker.opening == {}
 
 
 async def test_a_start_that_was_not_written_after_all_is_refused(
@@ -143,19 +145,53 @@ async def test_a_start_that_was_not_written_after_all_is_refused(
             started.tap.stream(), run_id=started.id, write=lambda: transaction.on_commit(undo)
         )
     assert current_worker.runs == {}
-    assert current_worker.unsure == {}
+    assert current_worker.opening == {}
 
 
 async def test_nobody_settles_a_start_while_its_answer_is_out(current_worker: LocalWorker) -> None:
-    new = await threads.write(lambda: new_run(current_worker.id))
-    long_ago = timezone.now() - timedelta(seconds=60)
-    await threads.write(lambda: Run.objects.filter(id=new.run_id).update(started_at=long_ago))
-    current_worker.unsure[new.run_id] = new
-    await Clocks(current_worker).reconcile()
-    assert await run_exists(new.run_id)
-    del current_worker.unsure[new.run_id]
-    await Clocks(current_worker).reconcile()
-    assert not await run_exists(new.run_id)
+    started, clocks = Reply(), Clocks(current_worker)
+
+    def reconcile() -> None:
+        long_ago = timezone.now() - timedelta(seconds=60)
+        assert Run.objects.filter(id=started.id).update(started_at=long_ago)
+        assert takeover.settle_unheld(current_worker.id, clocks.held) == {}
+
+    def write() -> None:
+        started.write()
+        transaction.on_commit(reconcile)
+
+    await runs.start(started.tap.stream(), run_id=started.id, write=write)
+    assert started.id in current_worker.runs
+    assert current_worker.opening == {}
+
+
+async def test_a_start_that_the_database_is_still_at_work_on_is_waited_for(
+    current_worker: LocalWorker,
+) -> None:
+    late_ids: list[tuple[UUID, UUID]] = []
+    written, may_commit = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        with transaction.atomic():
+            statements.lock_worker(current_worker.id)
+            late = new_run(current_worker.id)
+            late_ids.append((late.run_id, late.claim))
+            written.set()
+            may_commit.wait(8)
+
+    def look() -> bool:
+        with transaction.atomic():
+            run_id, claim = late_ids[0]
+            return is_ours(run_id, current_worker.id, claim)
+
+    writing = asyncio.create_task(threads.write(slowly))
+    await until(written.is_set)
+    looking = asyncio.create_task(threads.write(look))
+    with behind() as other:
+        await until(other.waiting)
+    may_commit.set()
+    assert await looking
+    await writing
 
 
 async def test_nothing_is_started_by_a_process_that_ends(current_worker: LocalWorker) -> None:

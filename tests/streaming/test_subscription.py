@@ -2,20 +2,29 @@
 
 import asyncio
 import gc
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.utils import timezone
 
 from streaming import runner, threads
+from streaming.clocks import Clocks
 from streaming.cursor import START, BadCursor, Cursor
 from streaming.events import Delta, Ended, Event, Started
 from streaming.models import Run
 from streaming.source import Reasoning, Text
-from streaming.subscription import NoSuchRun, depart, record_departures, subscribe
+from streaming.subscription import (
+    NoSuchRun,
+    Subscription,
+    depart,
+    record_departures,
+    subscribe,
+)
 from streaming.transcript import digest_of
 from streaming.workers import LocalWorker
 from tests.conftest import SetStreaming
-from tests.streaming.behind import RUN, behind, refusing_writes
+from tests.streaming.behind import RUN, behind, refusing_fragments, refusing_writes
 from tests.streaming.production import Tap, begin, reading, settled
 from tests.waiting import until
 
@@ -271,6 +280,46 @@ async def test_a_return_in_time_is_no_departure(
         tap.say("welcome back")
         tap.finish()
         assert (await back.end()).status == "completed"
+
+
+async def test_a_reader_who_comes_while_readers_elsewhere_are_looked_for_is_one(
+    worker: LocalWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(DISCONNECT_GRACE_SECONDS=0)
+    run = await begin(worker, Tap(), on_disconnect="stop")
+    async with reading(worker, run.run_id) as early:
+        await threads.write(
+            lambda: Run.objects.filter(id=run.run_id).update(
+                watched_until=timezone.now() + timedelta(seconds=60)
+            )
+        )
+        await early.leave()
+    looking = asyncio.ensure_future(Clocks(worker).check_departures())
+    await asyncio.sleep(0)
+    reader = Subscription(worker, run)
+    await looking
+    assert run.departed_at is None
+    reader.close()
+    run.stop("user")
+
+
+async def test_a_cursor_in_text_whose_commit_is_on_its_way_is_taken(worker: LocalWorker) -> None:
+    tap = Tap()
+    run = await begin(worker, tap)
+    with refusing_fragments():
+        tap.say("Holdfast")
+        await until(lambda: worker.journal.failing_since is not None)
+        subscription = await subscribe(worker, run.run_id, Cursor(1, 4))
+        with pytest.raises(BadCursor):
+            await subscribe(worker, run.run_id, Cursor(1, 9))
+        assert isinstance(subscription.take(), Started)
+        assert subscription.take() is None
+    await until(lambda: run.transcript.end == Cursor(1, 8))
+    delta = subscription.take()
+    assert isinstance(delta, Delta)
+    assert delta.text == "fast"
+    subscription.close()
+    run.stop("user")
 
 
 async def test_a_planned_close_is_no_departure(

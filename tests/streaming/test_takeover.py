@@ -6,11 +6,13 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
+from conversations.recorder import MessageRecorder
 from streaming import takeover, threads
 from streaming.conf import conf
 from streaming.lockfile import LockFile
@@ -320,6 +322,31 @@ async def test_an_orphan_that_cannot_be_settled_does_not_keep_the_others(
         await make_worker()
         await until(lambda: gone(good.run_id), seconds=5)
     await until(lambda: gone(bad.run_id), seconds=5)
+
+
+class ForgetfulRecorder(MessageRecorder):
+    """One that knows nothing of some replies."""
+
+    unknown: ClassVar[set[UUID]] = set()
+
+    def save(self, run_id: UUID, *args: Any, **kwargs: Any) -> Any:
+        if run_id in self.unknown:
+            raise KeyError("planted for the test")
+        return super().save(run_id, *args, **kwargs)
+
+
+async def test_an_orphan_whose_recorder_fails_does_not_keep_the_others(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.ForgetfulRecorder")
+    lost = uuid4()
+    bad = await threads.write(lambda: new_run(lost))
+    good = await threads.write(lambda: new_run(lost, text="good"))
+    ForgetfulRecorder.unknown.add(bad.run_id)
+    await make_worker()
+    await until(lambda: gone(good.run_id))
+    ForgetfulRecorder.unknown.clear()
+    await until(lambda: gone(bad.run_id))
 
 
 async def test_a_cut_start_is_reconciled(worker: LocalWorker) -> None:
