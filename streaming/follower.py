@@ -134,10 +134,11 @@ class Follower:
             recorded = await threads.read(recorder().load, run_id)
             if recorded is not None:
                 return _settled(run_id, recorded)
-            # Gone; or re-opened between the two reads.
+            # Gone; or re-opened between the two reads, or even settled again behind that.
             row, found = await threads.read(_open, run_id)
             if row is None:
-                return None
+                recorded = await threads.read(recorder().load, run_id)
+                return None if recorded is None else _settled(run_id, recorded)
         if row.on_disconnect == "stop":
             await threads.write(_watch, [run_id])
         return self._followed(row, found)
@@ -254,6 +255,8 @@ class Follower:
         """Give the readers the end of a run whose row is gone; one load serves them all."""
         recorded = await threads.read(recorder().load, run.run_id)
         reopened = recorded is None and (await threads.read(_open, run.run_id))[0] is not None
+        if recorded is None and not reopened:
+            recorded = await threads.read(recorder().load, run.run_id)  # settled between the two
         self._drop(run)
         if reopened:
             run.lose()

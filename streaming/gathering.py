@@ -50,6 +50,11 @@ class Gatherer(Generic[T, R]):
                 results = await self._carry_out([item for item, _ in batch])
             except Exception as error:  # each waiter gets it; the next batch goes on
                 results = [error] * len(batch)
+            except asyncio.CancelledError:  # the interpreter ends: so do they who wait
+                for _, future in [*batch, *self._waiting]:
+                    future.cancel()
+                self._waiting.clear()
+                raise
             for (_, future), result in zip(batch, results, strict=True):
                 _answer(future, result)
 

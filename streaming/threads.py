@@ -125,7 +125,10 @@ async def write_journal(function: Callable[..., T], *args: Any) -> T:
     Straight in its thread: `sync_to_async` costs as much as the commit of ten fragments.
     """
     loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(_journal(), _keep_connection, function, args)
+    try:
+        return await loop.run_in_executor(_journal(), _keep_connection, function, args)
+    except RuntimeError as error:
+        raise _as_the_end(error) from None
 
 
 async def write_beat(function: Callable[..., T], *args: Any) -> T:
@@ -153,10 +156,12 @@ async def _call(executor: ThreadPoolExecutor, function: Callable[..., T], args: 
     try:
         return await call(function, args)
     except RuntimeError as error:
-        if str(error).startswith(_ENDING):
-            # The interpreter ends under us (Ctrl-C under `runserver`): so does whoever asked.
-            raise asyncio.CancelledError from None
-        raise
+        raise _as_the_end(error) from None
+
+
+def _as_the_end(error: RuntimeError) -> BaseException:
+    """The interpreter ends under us (Ctrl-C under `runserver`): so does whoever asked."""
+    return asyncio.CancelledError() if str(error).startswith(_ENDING) else error
 
 
 _last_used = threading.local()

@@ -206,6 +206,35 @@ async def test_a_reopened_run_is_not_taken_for_a_deleted_one(make_worker: MakeWo
     await threads.write(_settle_as_completed, owner.id, new)
 
 
+class BlinkingRecorder(MessageRecorder):
+    """One that misses a reply the first time: it was being continued at that moment."""
+
+    missed: ClassVar[set[UUID]] = set()
+
+    def load(self, run_id: UUID) -> Recorded | None:
+        if run_id in self.missed:
+            self.missed.remove(run_id)
+            return None
+        return super().load(run_id)
+
+
+async def test_a_run_that_was_reopened_and_settled_meanwhile_is_not_taken_for_a_deleted_one(
+    make_worker: MakeWorker, set_streaming: SetStreaming
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.BlinkingRecorder")
+    owner, other = await make_worker(), await make_worker()
+    new = await threads.write(lambda: new_run(owner.id, text="first"))
+    feed = await other.follower.follow(new.run_id)
+    assert isinstance(feed, FollowedRun)
+    await threads.write(_settle_as_completed, owner.id, new)
+    BlinkingRecorder.missed.add(new.run_id)
+    await other.follower._finish(feed)
+    assert feed.ended is not None and feed.ended.status == "completed"
+    BlinkingRecorder.missed.add(new.run_id)
+    found = await other.follower.follow(new.run_id)
+    assert found is not None and found.ended is not None and found.ended.status == "completed"
+
+
 class _Reader:
     woken = False
 
