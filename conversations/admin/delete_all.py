@@ -4,7 +4,6 @@ import time
 from datetime import datetime
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.models import DELETION, LogEntry
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.contenttypes.models import ContentType
@@ -19,6 +18,7 @@ from django.utils.translation import gettext
 
 from conversations.admin.deleting import discard_conversations
 from conversations.admin.lists import MOST_COUNTED
+from conversations.admin.lookups import GuardedAdmin
 from conversations.models import Conversation
 
 _BATCH = 50
@@ -26,7 +26,7 @@ _SECONDS = 1.0
 """How long a step goes on before it says how far it is."""
 
 
-class DeletingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class DeletingAdmin(GuardedAdmin):
     """A list of conversations that can be emptied."""
 
     def get_urls(self) -> list[URLPattern]:

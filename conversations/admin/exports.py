@@ -15,12 +15,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import conf
+from conversations.admin.lookups import GuardedAdmin
 from conversations.admin.reading import may_read, note_reading
 from conversations.exports.api import download
 from conversations.exports.bulk import Format, Table
 
 
-class ExportingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ExportingAdmin(GuardedAdmin):
     """A list whose rows can be exported: those that are ticked, or all that match."""
 
     actions = ["export_csv", "export_jsonl"]

@@ -9,11 +9,12 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from conversations.admin.lookups import GuardedAdmin
 from conversations.admin.reasons import in_words
 from conversations.models import Message
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(GuardedAdmin):
     """Rows that only the server writes."""
 
     show_full_result_count = False

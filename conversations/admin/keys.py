@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.accounts import keys
+from conversations.admin.lookups import GuardedAdmin
 from conversations.models import ApiKey
 
 
@@ -45,7 +46,7 @@ class ValidFilter(admin.SimpleListFilter):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(GuardedAdmin):
     """Keys are never changed and never deleted: who revoked one wants to see it later."""
 
     form = ApiKeyForm

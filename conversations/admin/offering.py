@@ -13,11 +13,12 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import offering
 from conversations.admin.forms import save_changed
+from conversations.admin.lookups import GuardedAdmin
 from conversations.operating import Announcement, OfferedModel
 from conversations.providers import providers
 
 
-class RevisedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RevisedAdmin(GuardedAdmin):
     """Rows that every process keeps in mind: each change is told."""
 
     topic = ""

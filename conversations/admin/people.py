@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.deleting import Doomed, delete_users, doomed_users
 from conversations.admin.forms import ReadOnlyAdmin, save_changed
 from conversations.admin.lists import CountedPaginator
+from conversations.admin.lookups import GuardedAdmin
 from conversations.models import Guest
 from conversations.usage import Used, used_by
 
@@ -81,7 +82,7 @@ def last_active(row: Any) -> Any:
     return row.used.last_active
 
 
-class ChatUserAdmin(UserAdmin):  # type: ignore[type-arg]
+class ChatUserAdmin(GuardedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Django's page of users; deleting one ends their runs first."""
 
     list_display = (

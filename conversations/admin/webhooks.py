@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.admin.forms import ReadOnlyAdmin
+from conversations.admin.lookups import GuardedAdmin
 from conversations.models import Delivery, Webhook
 from conversations.webhooks import outbox
 from conversations.webhooks.models import new_secret
@@ -39,7 +40,7 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Webhook)
-class WebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class WebhookAdmin(GuardedAdmin):
     """A webhook's secret is shown once, when it is made."""
 
     form = WebhookForm
