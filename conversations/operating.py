@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -63,6 +64,12 @@ class OfferedModel(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.id
+
+    def clean(self) -> None:
+        """Keep the default enabled: no form has both, so none checks the constraint."""
+        if self.is_default and not self.enabled:
+            said = _("The default stays enabled; choose another default first.")
+            raise ValidationError({"enabled": said})
 
 
 class Announcement(models.Model):

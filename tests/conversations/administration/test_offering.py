@@ -65,6 +65,28 @@ def test_the_default_stays_enabled(boss: SyncClient, three: list[str]) -> None:
 
 
 @pytest.mark.django_db
+def test_switching_the_default_off_is_refused_in_words(boss: SyncClient, three: list[str]) -> None:
+    boss.get(LIST)
+    offering.make_default(three[0])
+    url = reverse("admin:holdfast_conversations_offeredmodel_change", args=[three[0]])
+    plain = {"name": "", "position": "1", "input_price": "0", "output_price": "0"}
+    rows = {
+        f"form-{number}-{name}": value
+        for number, model in enumerate(three)
+        for name, value in {**plain, "id": model}.items()
+    }
+    ends = {"form-TOTAL_FORMS": "3", "form-INITIAL_FORMS": "3", "_save": "Save"}
+    for address, form in ((url, plain), (LIST, {**rows, **ends})):
+        page = boss.post(address, form)
+        assert page.status_code == 200
+        assert "The default stays enabled" in page.content.decode()
+        assert OfferedModel.objects.filter(enabled=True).count() == 3
+    on = {**rows, "form-0-enabled": "on", **ends}
+    assert boss.post(LIST, on).status_code == 302
+    assert list(OfferedModel.objects.filter(enabled=True).values_list("id", flat=True)) == three[:1]
+
+
+@pytest.mark.django_db
 def test_models_need_their_permission(three: list[str]) -> None:
     assert staff_with("view_conversation").get(LIST).status_code == 403
     viewer = staff_with("view_offeredmodel")
