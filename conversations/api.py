@@ -45,6 +45,7 @@ from conversations.requests import (
     RegenerateBody,
     Send,
     SendBody,
+    SettingsBody,
     StorableText,
 )
 from conversations.sharing import api as sharing_api
@@ -106,13 +107,6 @@ for _part in (
     sync_api,
 ):
     api.add_router("", _part.router)
-
-
-class SettingsBody(BaseModel):
-    """How replies of a conversation are made."""
-
-    temperature: float | None = Field(None, ge=0, le=2)
-    max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
 
 
 class ConversationBody(BaseModel):

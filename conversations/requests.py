@@ -1,4 +1,4 @@
-"""What a person may ask for that starts a run, validated alike for HTTP and WebSocket."""
+"""What a person may ask for, validated alike for HTTP, WebSocket and the administration."""
 
 import hashlib
 from typing import Annotated, Literal
@@ -45,6 +45,13 @@ Content = Annotated[
 ]
 Id = Annotated[UUID, BeforeValidator(_written_id)]
 Files = Annotated[list[Id], Field(max_length=MOST_OF_A_MESSAGE)]
+
+
+class SettingsBody(BaseModel):
+    """How replies of a conversation are made."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    max_output_tokens: int | None = Field(None, ge=1, le=1_000_000)
 
 
 class StartBody(BaseModel):

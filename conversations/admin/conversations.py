@@ -6,11 +6,13 @@ from uuid import UUID
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet, Sum
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from pydantic import ValidationError as Unfit
 
 from conversations.admin.delete_all import DeletingAdmin
 from conversations.admin.deleting import Doomed, discard_conversations, doomed_conversations
@@ -22,13 +24,30 @@ from conversations.admin.reading import may_read, note_reading
 from conversations.admin.search import matching, naming
 from conversations.admin.transcript import Totals, transcript
 from conversations.exports import bulk
-from conversations.models import Conversation, Message, Person
+from conversations.models import Conversation, Message
+from conversations.requests import SettingsBody
 from conversations.sync import announce
 
 _METADATA = [
     (None, {"fields": ["owner", ("model", "pinned", "archived")]}),
     (_("Settings and dates"), {"fields": ["settings", "id", "created_at", "updated_at"]}),
 ]
+
+
+class ConversationForm(ModelForm):  # type: ignore[type-arg]
+    """Settings by the rules of the API: others would fail each start."""
+
+    def clean_settings(self) -> dict[str, Any]:
+        given = self.cleaned_data["settings"]
+        try:
+            body = SettingsBody.model_validate({} if given is None else given, extra="forbid")
+        except Unfit:
+            said = _(
+                "An object in which temperature (0 to 2) and max_output_tokens (a whole number "
+                "from 1 to 1,000,000) may be, and nothing else."
+            )
+            raise ValidationError(said) from None
+        return body.model_dump(exclude_none=True)
 
 
 class ConversationList(ChangeList):
@@ -68,8 +87,9 @@ def _totals(ids: list[UUID]) -> dict[UUID, Totals]:
 
 @admin.register(Conversation)
 class ConversationAdmin(ExportingAdmin, DeletingAdmin):
-    """Titles and settings can be changed; what was said, and what it cost, only read."""
+    """Titles and settings can be changed; whose it is, what was said, what it cost: only read."""
 
+    form = ConversationForm
     list_display = ["name", "owner", "last_reply", "model", "messages", "tokens", "updated_at"]
     list_filter = [*REPLY_FILTERS, "updated_at", "pinned", "archived"]
     list_per_page = 50
@@ -85,8 +105,7 @@ class ConversationAdmin(ExportingAdmin, DeletingAdmin):
         "Words of a title, a message or an owner's name; or the id of any of them. "
         "Texts are searched only for those who may read them."
     )
-    raw_id_fields = ["owner"]
-    readonly_fields = ["id", "created_at", "updated_at"]
+    readonly_fields = ["owner", "id", "created_at", "updated_at"]
     fieldsets = [
         (None, {"fields": [("title", "owner"), ("model", "pinned", "archived")]}),
         (
@@ -140,11 +159,6 @@ class ConversationAdmin(ExportingAdmin, DeletingAdmin):
     def view_on_site(self, conversation: Conversation) -> str:
         return conversation.get_absolute_url()
 
-    def get_autocomplete_fields(self, request: HttpRequest) -> list[str]:
-        """Let an owner be found by name where the project's page of users can search."""
-        users = self.admin_site._registry.get(get_user_model())
-        return ["owner"] if users is not None and users.search_fields else []
-
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return ConversationList
 
@@ -183,11 +197,7 @@ class ConversationAdmin(ExportingAdmin, DeletingAdmin):
         self, request: HttpRequest, obj: Conversation, form: "ModelForm[Any]", change: bool
     ) -> None:
         save_changed(obj, form)
-        changed = {"conversation_id": obj.pk}
-        if "owner" in form.changed_data:
-            announce(form.initial["owner"], ("conversation.deleted", changed))
-            Person.objects.get_or_create(user_id=obj.owner_id)
-        announce(obj.owner_id, ("conversation.updated", changed))
+        announce(obj.owner_id, ("conversation.updated", {"conversation_id": obj.pk}))
 
     def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
         discard_conversations([obj.pk])

@@ -342,7 +342,6 @@ def test_the_files_of_a_message_are_named(staff: Client, conversation: Conversat
 def _form(conversation: Conversation, **changes: Any) -> dict[str, Any]:
     return {
         "title": conversation.title,
-        "owner": conversation.owner_id,
         "model": conversation.model,
         "system_prompt": conversation.system_prompt,
         "settings": "{}",
@@ -377,14 +376,51 @@ def test_a_form_without_a_change_writes_no_conversation(
     assert not [q for q in queries if 'UPDATE "holdfast_conversations_conv' in q["sql"]]
 
 
-def test_a_change_tells_the_owners(staff: Client, alice: Any, conversation: Conversation) -> None:
-    bob = get_user_model().objects.create_user("bob")
-    staff.post(reverse(CHANGE, args=[conversation.id]), _form(conversation, owner=bob.pk))
-    assert Conversation.objects.get().owner == bob
-    assert set(Person.objects.values_list("user__username", "revision")) == {
-        ("alice", 1),
-        ("bob", 1),
-    }
+def test_a_change_tells_the_owner_and_gives_the_conversation_to_nobody(
+    staff: Client, alice: Any, conversation: Conversation
+) -> None:
+    boss = get_user_model().objects.get(username="boss")
+    changes = _form(conversation, title="Streams", owner=boss.pk)
+    assert staff.post(reverse(CHANGE, args=[conversation.id]), changes).status_code == 302
+    saved = Conversation.objects.get()
+    assert (saved.title, saved.owner) == ("Streams", alice)
+    assert list(Person.objects.values_list("user__username", "revision")) == [("alice", 1)]
+
+
+@pytest.mark.parametrize(
+    "unfit",
+    [
+        *("[1]", '"abc"', "0", "false", "{", '{"temperature": 3}', '{"temperature": NaN}'),
+        *('{"max_output_tokens": "x"}', '{"max_output_tokens": 0}', '{"max_tokens": 5}'),
+    ],
+)
+def test_settings_that_would_fail_each_start_are_refused(
+    staff: Client, conversation: Conversation, unfit: str
+) -> None:
+    page = staff.post(reverse(CHANGE, args=[conversation.id]), _form(conversation, settings=unfit))
+    assert page.status_code == 200
+    assert page.context["adminform"].form.errors.keys() == {"settings"}
+    assert Conversation.objects.get().settings == {}
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        (
+            '{"temperature": 0.5, "max_output_tokens": 9}',
+            {"temperature": 0.5, "max_output_tokens": 9},
+        ),
+        ('{"temperature": null}', {}),
+        ("", {}),
+    ],
+)
+def test_settings_are_kept_as_the_api_keeps_them(
+    staff: Client, conversation: Conversation, given: str, kept: dict[str, Any]
+) -> None:
+    Conversation.objects.update(settings={"temperature": 1})
+    changes = _form(conversation, settings=given)
+    assert staff.post(reverse(CHANGE, args=[conversation.id]), changes).status_code == 302
+    assert Conversation.objects.get().settings == kept
 
 
 def test_a_change_of_a_user_saves_only_that(staff: Client, alice: Any) -> None:

@@ -90,7 +90,6 @@ def test_a_change_without_the_permission_keeps_title_and_prompt(
 ) -> None:
     staff = staff_with(*METADATA)
     form = {
-        "owner": conversation.owner_id,
         "model": "other",
         "settings": "{}",
         "initial-settings": "{}",
@@ -100,6 +99,15 @@ def test_a_change_without_the_permission_keeps_title_and_prompt(
     kept = Conversation.objects.get()
     assert (kept.model, kept.system_prompt) == ("other", SECRET)
     assert kept.title == conversation.title
+
+
+def test_nobody_makes_a_conversation_theirs_to_read_it_in_the_chat(
+    conversation: Conversation, alice: Any
+) -> None:
+    thief = staff_with(*METADATA)
+    form = {"owner": thief.session["_auth_user_id"], "settings": "{}", "initial-settings": "{}"}
+    assert thief.post(change(conversation), form).status_code == 302
+    assert Conversation.objects.get().owner == alice
 
 
 def test_each_reading_is_noted_in_the_log(conversation: Conversation, told: Run) -> None:
