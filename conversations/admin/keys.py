@@ -72,9 +72,10 @@ class ApiKeyAdmin(GuardedAdmin):
         return () if obj is None else ("owner", "name", "what_for", *shown)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return (
-            ("owner", "name", "scopes") if obj is None else self.get_readonly_fields(request, obj)
-        )
+        """Ask for an owner only superusers: who has a key is its owner to everything."""
+        if obj is not None:
+            return self.get_readonly_fields(request, obj)
+        return ("owner", "name", "scopes") if _is_superuser(request) else ("name", "scopes")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return obj is None and super().has_change_permission(request)
@@ -83,7 +84,8 @@ class ApiKeyAdmin(GuardedAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        made, secret = keys.make(obj.owner, obj.name, obj.scopes)
+        owner = obj.owner if _is_superuser(request) else request.user
+        made, secret = keys.make(owner, obj.name, obj.scopes)
         obj.__dict__.update(made.__dict__)
         obj.secret = secret
 
@@ -104,3 +106,7 @@ class ApiKeyAdmin(GuardedAdmin):
         count = keys.revoke(queryset)
         text = ngettext("%(count)s key is revoked.", "%(count)s keys are revoked.", count)
         self.message_user(request, text % {"count": count})
+
+
+def _is_superuser(request: HttpRequest) -> bool:
+    return bool(getattr(request.user, "is_superuser", False))

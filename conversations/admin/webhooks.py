@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 
 from conversations.admin.forms import ReadOnlyAdmin
 from conversations.admin.lookups import GuardedAdmin
+from conversations.admin.reading import may_read
 from conversations.models import Delivery, Webhook
 from conversations.webhooks import outbox
 from conversations.webhooks.models import new_secret
@@ -65,6 +66,12 @@ class WebhookAdmin(GuardedAdmin):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("url", "description", "enabled", "with_content")
         return fields if obj is None else (*fields, "renew")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Let only who may read texts send them somewhere; reports that wait have them already."""
+        if may_read(request):
+            return ()
+        return ("with_content",) if obj is None else ("url", "with_content")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change and form.cleaned_data.get("renew"):

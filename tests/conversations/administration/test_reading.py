@@ -7,7 +7,7 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.urls import reverse
 
-from conversations.models import Conversation
+from conversations.models import ApiKey, Conversation, Webhook
 from streaming.models import Run
 from tests.conversations.administration.rows import SECRET, reply, running, say, staff_with
 
@@ -108,6 +108,37 @@ def test_nobody_makes_a_conversation_theirs_to_read_it_in_the_chat(
     form = {"owner": thief.session["_auth_user_id"], "settings": "{}", "initial-settings": "{}"}
     assert thief.post(change(conversation), form).status_code == 302
     assert Conversation.objects.get().owner == alice
+
+
+def test_a_key_for_somebody_else_is_made_by_superusers_only(alice: Any, boss: Client) -> None:
+    staff = staff_with("add_apikey", "read_messages")
+    url = reverse("admin:holdfast_conversations_apikey_add")
+    form = {"owner": alice.pk, "name": "robot", "scopes": ["read"]}
+    for client in (staff, boss):
+        assert client.post(url, form).status_code == 200
+    assert 'name="owner"' not in staff.get(url).content.decode()
+    owners = ApiKey.objects.order_by("pk").values_list("owner_id", flat=True)
+    assert list(owners) == [int(staff.session["_auth_user_id"]), alice.pk]
+
+
+def test_texts_are_sent_somewhere_only_by_those_who_may_read_them(db: None) -> None:
+    may = ("add_webhook", "change_webhook")
+    blind, reader = staff_with(*may), staff_with(*may, "read_messages")
+    add = reverse("admin:holdfast_conversations_webhook_add")
+    form = {"url": "https://mine.example/", "enabled": "on", "with_content": "on"}
+    for client in (blind, reader):
+        assert client.post(add, form).status_code == 200
+    rows = Webhook.objects.order_by("pk")
+    assert list(rows.values_list("with_content", flat=True)) == [False, True]
+    for hook in rows:
+        url = reverse("admin:holdfast_conversations_webhook_change", args=[hook.pk])
+        changes = {"url": "https://thief.example/", "description": "Ours", "with_content": "on"}
+        assert blind.post(url, changes).status_code == 302
+    kept = list(rows.values_list("url", "description", "enabled", "with_content"))
+    assert kept == [
+        ("https://mine.example/", "Ours", False, False),
+        ("https://mine.example/", "Ours", False, True),
+    ]
 
 
 def test_each_reading_is_noted_in_the_log(conversation: Conversation, told: Run) -> None:
