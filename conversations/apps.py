@@ -17,8 +17,10 @@ class ConversationsConfig(AppConfig):
         from conversations import checks, sync  # noqa: F401  registers the system checks
         from conversations.accounts import sessions
         from conversations.attachments.keeping import remove_file_with
-        from conversations.models import Attachment
+        from conversations.models import Attachment, Person
+        from conversations.webhooks.outbox import delete_reports_of
 
         sessions.connect()
         sync.connect()
         post_delete.connect(remove_file_with, sender=Attachment)
+        post_delete.connect(delete_reports_of, sender=Person)

@@ -10,6 +10,7 @@ from django.db.models import EmailField
 from conversations.limits import spending
 from conversations.models import Attachment, Conversation, Guest, Person, Prompt
 from conversations.sync import announce
+from conversations.webhooks import outbox
 from streaming.models import Run
 
 
@@ -61,6 +62,7 @@ def adopt(guest_id: Any, user_id: Any) -> None:
         Attachment.objects.filter(owner_id=guest_id).update(owner_id=user_id)
         _take_prompts(guest_id, user_id)
         spending.adopt(guest_id, user_id)
+        outbox.adopt(guest_id, user_id)
         get_user_model()._default_manager.filter(pk=guest_id).delete()
 
 

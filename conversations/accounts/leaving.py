@@ -9,7 +9,7 @@ from django.db.models import ProtectedError, Q, RestrictedError
 
 from conversations import replies
 from conversations.ending import discard
-from conversations.models import ApiKey, Attachment, Conversation, Delivery, Guest, Person, Prompt
+from conversations.models import ApiKey, Attachment, Conversation, Guest, Person, Prompt
 from streaming import runner, threads, workers
 
 _BATCH = 50
@@ -37,7 +37,6 @@ def _delete(user_id: Any) -> list[UUID]:
     users = get_user_model()._default_manager
     with transaction.atomic():
         runs = discard(Q(owner_id=user_id))  # what was begun meanwhile
-        Delivery.objects.filter(owner_key=str(user_id)).delete()
         try:
             with transaction.atomic():
                 users.filter(pk=user_id).delete()

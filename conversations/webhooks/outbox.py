@@ -13,7 +13,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from conversations import conf
-from conversations.models import Delivery, Message, Webhook
+from conversations.models import Delivery, Message, Person, Webhook
 from conversations.webhooks.signatures import headers
 from streaming.recorder import Settlement
 from streaming.transcript import text_of
@@ -211,6 +211,16 @@ def redeliver(ids: list[UUID]) -> int:
     """Send again, now, with the same id and body."""
     rows = Delivery.objects.filter(id__in=ids)
     return rows.update(state=_State.WAITING, attempts=0, next_at=timezone.now(), done_at=None)
+
+
+def adopt(guest_id: Any, user_id: Any) -> None:
+    """Count the reports of a guest's replies as a user's: they go when that user does."""
+    Delivery.objects.filter(owner_key=str(guest_id)).update(owner_key=str(user_id))
+
+
+def delete_reports_of(sender: Any, *, instance: Person, **rest: Any) -> None:
+    """Delete the reports of a person who goes, by whatever way; each holds what it tells."""
+    Delivery.objects.filter(owner_key=str(instance.pk)).delete()
 
 
 def purge() -> int:

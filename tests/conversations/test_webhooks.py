@@ -4,19 +4,23 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from conversations.models import Delivery, Webhook
+from conversations.accounts import guests
+from conversations.admin.deleting import delete_users
+from conversations.models import Conversation, Delivery, Guest, Webhook
 from conversations.webhooks import outbox, outgoing
 from conversations.webhooks.delivering import deliver
 from streaming import threads
@@ -370,6 +374,49 @@ async def test_reports_of_a_person_go_with_them(alice: Client) -> None:
     await threads.write(alice.user.save)
     await alice.aforce_login(alice.user)
     assert (await alice.ask("DELETE", "/api/account", body)).status_code == 204
+    assert await deliveries() == []
+
+
+def _deleted_by_staff(user: Any) -> None:
+    delete_users(get_user_model().objects.filter(pk=user.pk))
+
+
+def _purged(user: Any) -> None:
+    long_ago = timezone.now() - timedelta(days=90)
+    Guest.objects.create(user=user)
+    Guest.objects.update(created_at=long_ago)
+    get_user_model().objects.filter(pk=user.pk).update(last_login=long_ago)
+    Conversation.objects.filter(owner=user).update(updated_at=long_ago)
+    call_command("purge_guests", verbosity=0)
+
+
+def _deleted_in_code(user: Any) -> None:
+    user.delete()
+
+
+@pytest.mark.parametrize("way", [_deleted_by_staff, _purged, _deleted_in_code])
+async def test_reports_go_with_a_person_who_is_deleted_and_nobody_else_s(
+    alice: Client, bob: Client, way: Callable[[Any], None]
+) -> None:
+    await hook("http://127.0.0.1:9/a", with_content=True)
+    for client in (alice, bob):
+        await asked(client, await converse(client), "Holdfast")
+    await threads.write(way, alice.user)
+    assert not await threads.read(get_user_model().objects.filter(username="alice").exists)
+    assert [one.owner_key for one in await deliveries()] == [str(bob.user.pk)]
+
+
+async def test_reports_of_a_guest_go_with_the_user_who_took_them(
+    clients: Any, alice: Client, settings: Settings
+) -> None:
+    settings.ALLOW_GUESTS = True
+    await hook("http://127.0.0.1:9/a", with_content=True)
+    guest = await clients("")
+    await asked(guest, await converse(guest), "Holdfast")
+    row = await threads.read(Guest.objects.get)
+    await threads.write(guests.adopt, row.user_id, alice.user.pk)
+    assert [one.owner_key for one in await deliveries()] == [str(alice.user.pk)]
+    await threads.write(_deleted_in_code, alice.user)
     assert await deliveries() == []
 
 
