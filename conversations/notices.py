@@ -53,16 +53,19 @@ class Watch:
         self._news = asyncio.Event()
         self._revisions: dict[str, int] | None = None
         self._pending: list[Announcement] = []
-        self._told: list[dict[str, Any]] = []
+        self._told: list[dict[str, Any]] | None = None
 
     def join(self, listener: Listener) -> None:
-        """Tell a listener what is announced now, and then what changes."""
+        """Tell a listener what is announced now, also if it is nothing, and then what changes.
+
+        A page that lost its socket may still show what has ended since.
+        """
         self._listeners.add(listener)
-        if self._told:
-            listener(_event("announcement", announcements=self._told))
         if self._task is None or self._task.done():
-            self._revisions, self._told = None, []
+            self._revisions, self._told = None, None
             self._task = spawn(self._look_while_heard(), name="notices")
+        elif self._told is not None:
+            listener(_event("announcement", announcements=self._told))
 
     def leave(self, listener: Listener) -> None:
         """Tell it no more; harmless when repeated."""

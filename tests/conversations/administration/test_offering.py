@@ -1,5 +1,6 @@
 """Models and announcements: what operators change holds without a restart."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
@@ -163,6 +164,41 @@ async def test_an_announcement_reaches_open_pages_within_two_seconds(
     watch.leave(heard.append)
     watch.leave(late.append)
     watch.look_soon()
+
+
+async def test_a_page_that_was_away_hears_that_an_announcement_is_over(current_worker: Any) -> None:
+    """Also where no page of this process heard its end."""
+    watch = notices.watch()
+    heard: list[Any] = []
+
+    def texts() -> list[list[str]]:
+        return [[one["text"] for one in event["announcements"]] for event in heard]
+
+    def looking() -> bool:
+        return any(task.get_name() == "notices" for task in asyncio.all_tasks())
+
+    async def visit(shown: list[str]) -> None:
+        heard.clear()
+        watch.join(heard.append)
+        await eventually(lambda: bool(heard), 2, lambda: f"heard {heard}")
+        watch.leave(heard.append)
+        assert texts() == [shown]
+        watch.look_soon()
+        await eventually(lambda: not looking(), 2, "it looks without listeners")
+
+    def write() -> None:
+        Announcement.objects.create(text="Now")
+        offering.revise("announcements")
+
+    def end() -> None:
+        Announcement.objects.all().delete()
+        offering.revise("announcements")
+
+    await visit([])
+    await threads.write(write)
+    await visit(["Now"])
+    await threads.write(end)
+    await visit([])
 
 
 @pytest.mark.django_db
