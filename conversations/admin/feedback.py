@@ -11,9 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.filters import ModelFilter
 from conversations.admin.forms import ReadOnlyAdmin, outcome_badge
 from conversations.admin.lists import CountedPaginator
-from conversations.admin.messages import ModelFilter, conversation_link
+from conversations.admin.messages import conversation_link
 from conversations.models import RatedReply
 
 

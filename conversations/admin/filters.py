@@ -1,4 +1,4 @@
-"""Filters of the list of conversations by what their replies are."""
+"""Filters of lists by what replies are: of conversations by those in them, of messages by each."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.reasons import in_words
-from conversations.models import Conversation, Message
+from conversations.models import Message
 from streaming.outcome import (
     COMPLETED_REASONS,
     FAILED_REASONS,
@@ -29,9 +29,10 @@ _OUTCOMES = {reason: status for status, reasons in REASONS.items() for reason in
 class _ReplyFilter(admin.SimpleListFilter):
     """Conversations with such a reply; filters together ask for one reply that is all of it."""
 
-    def queryset(
-        self, request: HttpRequest, queryset: "QuerySet[Conversation]"
-    ) -> "QuerySet[Conversation]":
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        if issubclass(queryset.model, Message):
+            value = self.value()
+            return queryset.filter(**{str(self.parameter_name): value}) if value else queryset
         asked = {
             one.parameter_name: value
             for one in REPLY_FILTERS

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.accounts import keys
+from conversations.admin.lists import CountedPaginator
 from conversations.admin.lookups import GuardedAdmin
 from conversations.models import ApiKey
 
@@ -54,6 +55,8 @@ class ApiKeyAdmin(GuardedAdmin):
     list_filter = [ValidFilter]
     list_select_related = ["owner"]
     list_per_page = 50
+    show_full_result_count = False
+    paginator = CountedPaginator
     search_fields = ["name", "prefix", "owner__pk"]
     date_hierarchy = "created_at"
     raw_id_fields = ["owner"]

@@ -61,7 +61,6 @@ def live() -> Live:
     known = list(Worker.objects.order_by("host", "pid", "id"))
     told = read_reports(known)
     found = list(Run.objects.order_by("started_at", "id")[:MOST_RUNS])
-    found = found[:MOST_RUNS]
     owners = owners_of([run.id for run in found])
     by_id = {worker.id: worker for worker in known}
     now = timezone.now()

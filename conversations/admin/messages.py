@@ -16,38 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import statistics
 from conversations.admin.exports import ExportingAdmin
-from conversations.admin.filters import distinct
+from conversations.admin.filters import ModelFilter, ProviderFilter
 from conversations.admin.forms import ReadOnlyAdmin, outcome_badge
 from conversations.admin.lists import CountedPaginator
 from conversations.admin.reading import may_read, note_reading
 from conversations.admin.search import said_in
 from conversations.exports import bulk
 from conversations.models import Message
-
-
-class _ColumnFilter(admin.SimpleListFilter):
-    """Offers the values of an indexed column."""
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
-        return [(name, name) for name in distinct(str(self.parameter_name))]
-
-    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
-        value = self.value()
-        return queryset if value is None else queryset.filter(**{str(self.parameter_name): value})
-
-
-class ModelFilter(_ColumnFilter):
-    """Which model a reply came from."""
-
-    title = _("model")
-    parameter_name = "model"
-
-
-class ProviderFilter(_ColumnFilter):
-    """Which provider a reply came from."""
-
-    title = _("provider")
-    parameter_name = "provider"
 
 
 class MessageList(ChangeList):

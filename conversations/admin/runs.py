@@ -16,7 +16,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -139,10 +138,6 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description=_("model"))
     def model_name(self, run: Run) -> str:
         return str(run.about.get("model", ""))
-
-    @admin.display(description=_("age"))
-    def age(self, run: Run) -> str:
-        return timesince(run.started_at)
 
     @admin.display(description=_("state"))
     def state(self, run: Run) -> str:

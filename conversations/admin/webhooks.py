@@ -1,18 +1,21 @@
 """Webhooks and their deliveries: what was told to whom, and how that went."""
 
+from collections import Counter
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.admin.forms import ReadOnlyAdmin
+from conversations.admin.lists import CountedPaginator
 from conversations.admin.lookups import GuardedAdmin
 from conversations.admin.reading import may_read
 from conversations.models import Delivery, Webhook
@@ -40,6 +43,21 @@ class WebhookForm(forms.ModelForm):  # type: ignore[type-arg]
         return url
 
 
+class WebhookList(ChangeList):
+    """Counts the deliveries that are not done, for the rows of the page."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        rows = Delivery.objects.filter(webhook_id__in=[hook.pk for hook in self.result_list])
+        open_ones = rows.exclude(state=Delivery.State.DELIVERED).order_by()
+        found = {hook.pk: Counter[str]() for hook in self.result_list}
+        for pk, state, count in open_ones.values_list("webhook_id", "state").annotate(Count("id")):
+            found[pk][state] = count
+        for hook in self.result_list:
+            hook.counts = found[hook.pk]
+
+
 @admin.register(Webhook)
 class WebhookAdmin(GuardedAdmin):
     """A webhook's secret is shown once, when it is made."""
@@ -47,21 +65,16 @@ class WebhookAdmin(GuardedAdmin):
     form = WebhookForm
     list_display = ["__str__", "url", "enabled", "with_content", "waiting", "dead"]
 
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[Webhook]":
-        waiting, dead = Delivery.State.WAITING, Delivery.State.DEAD
-        found: QuerySet[Webhook] = super().get_queryset(request)
-        return found.annotate(
-            waiting_count=Count("deliveries", filter=Q(deliveries__state=waiting)),
-            dead_count=Count("deliveries", filter=Q(deliveries__state=dead)),
-        )
-
     @admin.display(description=_("waiting"))
     def waiting(self, webhook: Any) -> int:
-        return int(webhook.waiting_count)
+        return int(webhook.counts[Delivery.State.WAITING])
 
     @admin.display(description=_("given up"))
     def dead(self, webhook: Any) -> int:
-        return int(webhook.dead_count)
+        return int(webhook.counts[Delivery.State.DEAD])
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return WebhookList
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("url", "description", "enabled", "with_content")
@@ -115,6 +128,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
     list_select_related = ["webhook"]
     list_per_page = 50
     show_full_result_count = False
+    paginator = CountedPaginator
     search_fields = ["=id", "=run_id"]
     fields = [
         *("id", "webhook", "run_id", "state", "attempts"),
