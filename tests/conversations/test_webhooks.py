@@ -13,12 +13,15 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import ProtectedError
+from django.db.models.signals import pre_delete
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
 from conversations.accounts import guests
+from conversations.accounts.leaving import leave
 from conversations.admin.deleting import delete_users
 from conversations.models import Conversation, Delivery, Guest, Webhook
 from conversations.webhooks import outbox, outgoing
@@ -404,6 +407,24 @@ async def test_reports_go_with_a_person_who_is_deleted_and_nobody_else_s(
     await threads.write(way, alice.user)
     assert not await threads.read(get_user_model().objects.filter(username="alice").exists)
     assert [one.owner_key for one in await deliveries()] == [str(bob.user.pk)]
+
+
+async def test_reports_of_a_person_go_where_other_data_keeps_the_closed_account(
+    alice: Client,
+) -> None:
+    def hold(**told: Any) -> None:
+        raise ProtectedError("an invoice names this user", set())
+
+    await hook("http://127.0.0.1:9/a", with_content=True)
+    await asked(alice, await converse(alice), "Holdfast")
+    users = get_user_model()
+    pre_delete.connect(hold, sender=users)
+    try:
+        await leave(alice.user)
+    finally:
+        pre_delete.disconnect(hold, sender=users)
+    assert await threads.read(users.objects.filter(username="alice", is_active=False).exists)
+    assert await deliveries() == []
 
 
 async def test_reports_of_a_guest_go_with_the_user_who_took_them(
