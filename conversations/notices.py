@@ -53,18 +53,15 @@ class Watch:
         self._news = asyncio.Event()
         self._revisions: dict[str, int] | None = None
         self._pending: list[Announcement] = []
-        self._told: list[dict[str, Any]] | None = None
+        self._told: list[dict[str, Any]] = []
 
     def join(self, listener: Listener) -> None:
-        """Tell a listener what is announced now, also if it is nothing, and then what changes.
-
-        A page that lost its socket may still show what has ended since.
-        """
+        """Tell a listener what is announced now, if there is anything, and then what changes."""
         self._listeners.add(listener)
         if self._task is None or self._task.done():
-            self._revisions, self._told = None, None
+            self._revisions, self._told = None, []  # what was told last may be over
             self._task = spawn(self._look_while_heard(), name="notices")
-        elif self._told is not None:
+        elif self._told:
             listener(_event("announcement", announcements=self._told))
 
     def leave(self, listener: Listener) -> None:
