@@ -130,6 +130,7 @@ def change(user_id: Any, conversation_id: UUID, changes: dict[str, Any]) -> dict
             if value is None:
                 raise InvalidField(_("%s: may not be null") % name, field=name)
             setattr(conversation, name, value)
+        conversation.touched_at = timezone.now()
         conversation.save()
         return conversation_shape(conversation)
 

@@ -93,6 +93,8 @@ class Conversation(models.Model):
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"))
+    touched_at = models.DateTimeField(null=True, editable=False)
+    """When it was imported or changed otherwise than by what is said, which lists do not show."""
 
     objects = ConversationQuerySet.as_manager()
 

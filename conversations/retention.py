@@ -33,11 +33,12 @@ def purge_some(days: int, most: int = BATCH) -> int:
     """
     before = timezone.now() - timedelta(days=days)
     running = Message.objects.running().filter(conversation_id=OuterRef("pk"))
-    old = Conversation.objects.filter(~Exists(running), updated_at__lt=before)
-    ids = list(old.order_by("updated_at").values_list("pk", flat=True)[:most])
+    old = Q(updated_at__lt=before) & (Q(touched_at=None) | Q(touched_at__lt=before))
+    found = Conversation.objects.filter(old, ~Exists(running)).order_by("updated_at")
+    ids = list(found.values_list("pk", flat=True)[:most])
     if ids:
         # Again by date: what was written to meanwhile stays.
-        discard(Q(id__in=ids, updated_at__lt=before))
+        discard(Q(id__in=ids) & old)
     return len(ids)
 
 

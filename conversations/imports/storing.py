@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Greatest
+from django.utils import timezone
 
 from conversations.imports.found import FoundConversation, FoundMessage
 from conversations.models import Conversation, Message, Person
@@ -100,6 +101,7 @@ def _store(user_id: Any, part: Slice) -> Stored:
     if new or rows:
         kind = "conversation.created" if new else "conversation.updated"
         announce(user_id, _change(kind, conversation_id))
+        mine.filter(id=conversation_id).update(touched_at=timezone.now())
     return Stored(id=conversation_id, new=new, added=len(rows))
 
 

@@ -57,10 +57,12 @@ def test_whoever_was_here_since_stays() -> None:
     _guest("new", days=1)
     _guest("signed in", days=90, last_login=_ago(2))
     _conversation(_guest("wrote", days=90), days=3)
+    renamed = _conversation(_guest("renamed", days=90), days=80)
+    Conversation.objects.filter(pk=renamed.pk).update(touched_at=_ago(3))
     get_user_model().objects.create(username="no guest", date_joined=_ago(400))
     _guest("now staff", days=90, is_staff=True)
     _purge("--days", "30")
-    assert _left() == {"new", "signed in", "wrote", "no guest", "now staff"}
+    assert _left() == {"new", "signed in", "wrote", "renamed", "no guest", "now staff"}
 
 
 def test_a_guest_whose_reply_is_in_flight_stays() -> None:

@@ -1,6 +1,6 @@
 """What nobody touched for RETENTION_DAYS goes, in batches, and nothing else."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from conversations.models import Conversation, Delivery, Message
 from streaming import threads
 from tests.conftest import Client
 from tests.conversations.chatting import asked, converse, script, send
+from tests.conversations.test_exports import download, export
+from tests.conversations.test_imports import listed, take
 
 
 async def aged(client: Client, days: float, *, live: bool = False, **fields: Any) -> str:
@@ -48,6 +50,36 @@ async def test_old_conversations_go_and_younger_and_live_ones_stay(
     assert await retention.purge() == 2
     assert await kept() == {young, live}
     assert await threads.read(Message.objects.count) == 4
+
+
+@pytest.mark.parametrize(
+    "change", [{"title": "Knots"}, {"pinned": True}, {"archived": True}, {"system_prompt": "Hm."}]
+)
+async def test_what_was_changed_since_stays(
+    alice: Client, settings: Settings, change: dict[str, Any]
+) -> None:
+    settings.RETENTION_DAYS = 30
+    changed, _ = await aged(alice, 31), await aged(alice, 31)
+    await alice.ask("PATCH", f"/api/conversations/{changed}", change)
+    assert await retention.purge() == 1
+    assert await kept() == {changed}
+    rows = Conversation.objects.filter(touched_at__isnull=False)
+    old = timezone.now() - timedelta(days=31)
+    await threads.write(lambda: rows.update(touched_at=old))
+    assert await retention.purge() == 1
+
+
+async def test_what_was_imported_since_stays_however_old_the_file_says_it_is(
+    alice: Client, bob: Client, settings: Settings
+) -> None:
+    settings.RETENTION_DAYS = 30
+    conversation = await aged(alice, 400)
+    file, _ = await download(alice, export(conversation, "json"))
+    await take(bob, file.encode())
+    [taken] = (await listed(bob)).values()
+    assert timezone.now() - datetime.fromisoformat(taken["updated_at"]) > timedelta(days=399)
+    assert await retention.purge() == 1
+    assert await kept() == {taken["id"]}
 
 
 async def test_without_a_number_of_days_all_is_kept(alice: Client, settings: Settings) -> None:

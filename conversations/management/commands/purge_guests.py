@@ -47,7 +47,7 @@ def _away_since(before: datetime) -> "QuerySet[Guest]":
     running = Message.objects.running().filter(conversation__owner_id=OuterRef("pk"))
     return Guest.objects.filter(
         Q(user__last_login=None) | Q(user__last_login__lt=before),
-        ~Exists(theirs.filter(updated_at__gte=before)),
+        ~Exists(theirs.filter(Q(updated_at__gte=before) | Q(touched_at__gte=before))),
         ~Exists(running),
         _not_staff(),
         created_at__lt=before,
