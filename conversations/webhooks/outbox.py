@@ -136,16 +136,20 @@ def _wake() -> None:
 def claim(most: int, busy: list[int]) -> list[Claimed]:
     """Take deliveries whose time has come, so that no other worker takes them for a while.
 
+    Those of a webhook that is switched off wait, and keep nobody else's from being taken.
+
     Args:
         busy: webhooks that are waited for already, as much as one may be.
     """
     now = timezone.now()
     lease = timedelta(seconds=conf.webhooks_timeout_seconds()) + _ONE_TO_GO
     with transaction.atomic():
+        off = Webhook.objects.filter(enabled=False).values("id")
         can_skip = connection.features.has_select_for_update_skip_locked
         rows = (
             Delivery.objects.filter(state=_State.WAITING, next_at__lte=now)
             .exclude(webhook_id__in=busy)
+            .exclude(webhook_id__in=off)
             .order_by("next_at")
             .select_for_update(skip_locked=can_skip)[:most]
         )
@@ -158,20 +162,11 @@ def claim(most: int, busy: list[int]) -> list[Claimed]:
             hook = hooks.get(row.webhook_id)
             if hook is None:
                 row.delete()
-            elif not hook.enabled:
-                _rest(row)
             else:
                 claimed.append(
                     Claimed(row.id, hook.id, hook.url, hook.secret, row.body, row.attempts)
                 )
         return claimed
-
-
-def _rest(row: Delivery) -> None:
-    """Let it wait while its webhook is switched off, without counting that as an attempt."""
-    row.attempts -= 1
-    row.next_at = timezone.now() + timedelta(minutes=1)
-    row.save(update_fields=["attempts", "next_at"])
 
 
 def finish(claimed: Claimed, outcome: str, *, delivered: bool, final: bool) -> None:
@@ -224,8 +219,10 @@ def delete_reports_of(sender: Any, *, instance: Person, **rest: Any) -> None:
 
 
 def purge() -> int:
-    """Delete what was delivered a week ago, or given up a month ago."""
+    """Delete what was delivered a week ago, given up a month ago, or should have gone by then."""
     now = timezone.now()
     old = Delivery.objects.filter(state=_State.DELIVERED, done_at__lt=now - _DELIVERED_KEPT)
     dead = Delivery.objects.filter(state=_State.DEAD, done_at__lt=now - _DEAD_KEPT)
-    return old.delete()[0] + dead.delete()[0]
+    # Of a webhook that is switched off: nobody sends it, and nobody gives it up.
+    left = Delivery.objects.filter(state=_State.WAITING, next_at__lt=now - _DEAD_KEPT)
+    return old.delete()[0] + dead.delete()[0] + left.delete()[0]

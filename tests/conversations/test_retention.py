@@ -109,21 +109,24 @@ async def test_reports_of_webhooks_go_after_their_time(alice: Client, settings: 
     now = timezone.now()
 
     def make() -> None:
-        for state, days in (("delivered", 8), ("delivered", 6), ("dead", 31), ("dead", 29)):
-            done_at = now - timedelta(days=days)
+        for state, days in (
+            *(("delivered", 8), ("delivered", 6), ("dead", 31), ("dead", 29)),
+            *(("waiting", 31), ("waiting", 29)),
+        ):
+            at = now - timedelta(days=days)
             Delivery.objects.create(
                 webhook_id=1,
                 run_id=alice_run,
                 owner_key="1",
                 body="{}",
                 state=state,
-                next_at=now,
-                created_at=now,
-                done_at=done_at,
+                next_at=at,
+                created_at=at,
+                done_at=None if state == "waiting" else at,
             )
 
     alice_run = await converse(alice)
     await threads.write(make)
     await retention.purge()
     left = await threads.read(lambda: sorted(Delivery.objects.values_list("state", flat=True)))
-    assert left == ["dead", "delivered"]
+    assert left == ["dead", "delivered", "waiting"]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -247,6 +248,41 @@ async def test_a_webhook_that_was_deleted_this_instant_costs_no_reply_its_end(
     assert len(await deliveries()) == 1
     assert await threads.write(outbox.claim, 1, []) == []
     assert await deliveries() == []
+
+
+async def test_what_waits_for_a_webhook_that_is_switched_off_is_in_nobody_s_way(
+    alice: Client,
+) -> None:
+    off = await hook("http://127.0.0.1:9/a")
+    conversation = await converse(alice)
+    for _ in range(3):
+        await asked(alice, conversation, "Holdfast")
+
+    def switch(on: bool) -> None:
+        Webhook.objects.filter(pk=off.pk).update(enabled=on)
+        outbox.forget()
+
+    await threads.write(switch, False)
+    other = await hook("http://127.0.0.1:9/b")
+    await asked(alice, conversation, "Holdfast")
+    assert [one.webhook_id for one in await threads.write(outbox.claim, 2, [])] == [other.pk]
+    waiting = [one for one in await deliveries() if one.webhook_id == off.pk]
+    assert [one.attempts for one in waiting] == [0, 0, 0]
+
+    await threads.write(switch, True)
+    assert [one.attempt for one in await threads.write(outbox.claim, 4, [])] == [1, 1, 1]
+
+
+async def test_certificates_are_read_once_and_not_for_each_delivery(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await outgoing.post(receiver.url, b"{}", {}, seconds=5)
+    read: list[Any] = []
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda *files, **named: read.append(files)
+    )
+    assert (await outgoing.post(receiver.url, b"{}", {}, seconds=5)).taken
+    assert read == []
 
 
 @pytest.mark.parametrize(
