@@ -1,6 +1,7 @@
 """The JSON API of `docs/protocol.md`."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -207,10 +208,10 @@ async def create_conversation(request: HttpRequest, payload: ConversationBody) -
 @api.get("/conversations/{uuid:conversation_id}")
 async def read_conversation(
     request: HttpRequest, conversation_id: UUID, messages: bool = True
-) -> dict[str, Any]:
+) -> HttpResponse:
     """Read a conversation, with its visible branch unless that is declined."""
     read = conversing.read if messages else conversing.read_alone
-    return await sync_to_async(read)(_user(request).pk, conversation_id)
+    return await _written(request, read, conversation_id)
 
 
 @api.patch("/conversations/{uuid:conversation_id}")
@@ -231,9 +232,21 @@ async def delete_conversation(request: HttpRequest, conversation_id: UUID) -> St
 
 
 @api.get("/conversations/{uuid:conversation_id}/messages")
-async def list_messages(request: HttpRequest, conversation_id: UUID) -> dict[str, Any]:
+async def list_messages(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """Read the tree: every message; siblings follow from `parent_id`."""
-    return await sync_to_async(conversing.messages)(_user(request).pk, conversation_id)
+    return await _written(request, conversing.messages, conversation_id)
+
+
+async def _written(
+    request: HttpRequest, read: Callable[[Any, UUID], dict[str, Any]], conversation_id: UUID
+) -> HttpResponse:
+    """Read, and write the answer in the same thread: thousands of messages hold up the loop."""
+    user_id = _user(request).pk
+
+    def write() -> HttpResponse:
+        return api.create_response(request, read(user_id, conversation_id), status=200)
+
+    return await sync_to_async(write)()
 
 
 @api.post("/conversations/{uuid:conversation_id}/messages", response={200: str, 202: dict})

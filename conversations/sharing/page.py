@@ -23,7 +23,12 @@ _DESCRIPTION_CHARACTERS = 200
 @require_safe
 async def shared(request: HttpRequest, token: str) -> HttpResponse:
     """Show a snapshot; a link that was never made or was revoked leads to the page of 404."""
-    share = await sync_to_async(snapshots.published)(token)
+    # In a thread, for a long one keeps it busy.
+    return await sync_to_async(_page)(request, token)
+
+
+def _page(request: HttpRequest, token: str) -> HttpResponse:
+    share = snapshots.published(token)
     if share is None:
         return _private(not_found(request, Http404()))
     response = render(request, "conversations/share.html", _context(request, share))

@@ -1,5 +1,7 @@
 """Conversations: create, list, read, change, delete."""
 
+import json
+import threading
 from typing import Any
 from urllib.parse import urlencode
 
@@ -37,6 +39,25 @@ async def test_a_conversation_has_the_contract_s_shape(alice: Client) -> None:
     assert read == {**body, "messages": [], "revision": read["revision"]}
     alone = (await alice.ask("GET", f"/api/conversations/{body['id']}?messages=false")).json()
     assert alone == {**body, "revision": read["revision"]}
+
+
+@pytest.mark.parametrize("path", ["", "/messages"])
+async def test_many_messages_are_written_beside_the_event_loop(
+    alice: Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    conversation = await converse(alice)
+    await asked(alice, conversation, "Hello")
+    written_in: list[int] = []
+    encode = json.JSONEncoder.encode
+
+    def note_thread(encoder: json.JSONEncoder, value: Any) -> str:
+        written_in.append(threading.get_ident())
+        return encode(encoder, value)
+
+    monkeypatch.setattr(json.JSONEncoder, "encode", note_thread)
+    response = await alice.ask("GET", f"/api/conversations/{conversation}{path}")
+    assert len(response.json()["messages"]) == 2
+    assert written_in and threading.get_ident() not in written_in
 
 
 async def test_creating_the_same_again_is_the_same(alice: Client) -> None:

@@ -2,9 +2,11 @@
 
 import json
 import re
+import threading
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from conversations.models import Share
 from streaming import threads
@@ -49,6 +51,27 @@ async def test_whoever_has_the_link_reads_the_snapshot(
     assert "<title>Knots" in text
     assert "Over, under &amp; &lt;through&gt;" in text
     assert len(re.findall("<article", text)) == 2
+
+
+_rendered_in: list[int] = []
+
+
+def note_thread(request: Any) -> dict[str, Any]:
+    """A context processor: which thread makes the page."""
+    _rendered_in.append(threading.get_ident())
+    return {}
+
+
+async def test_a_page_is_made_beside_the_event_loop(
+    alice: Client, charlie: Client, hers: str, settings: Settings
+) -> None:
+    share = await shared(alice, hers)
+    [engine] = settings.TEMPLATES
+    processors = [*engine["OPTIONS"]["context_processors"], f"{__name__}.note_thread"]
+    settings.TEMPLATES = [{**engine, "OPTIONS": {"context_processors": processors}}]
+    _rendered_in.clear()
+    assert (await page_of(charlie, share)).status_code == 200
+    assert _rendered_in and threading.get_ident() not in _rendered_in
 
 
 async def test_a_token_has_256_bits_and_is_never_used_twice(alice: Client) -> None:
