@@ -37,8 +37,17 @@ RESTARTING = 1012
 RESTARTING_DAPHNE = 4012
 
 _SOON_SECONDS = 1.0
+_RETRY_SECONDS = 5
 _WAITING_COMMANDS = 100
 _WAITING_MESSAGES = 200
+
+
+class FollowsEnough(Exception):
+    """A socket follows as many runs as it may; this one is not followed."""
+
+    def __init__(self, run_id: UUID) -> None:
+        super().__init__(str(run_id))
+        self.run_id = run_id
 
 
 class RunConsumer(AsyncWebsocketConsumer):
@@ -46,6 +55,8 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     frame_characters: int | None = None
     """Longest message of a client; None means `FRAME_CHARACTERS`."""
+    most_followed = 200
+    """Runs at a time: each holds its whole text, also for a client that reads nothing."""
 
     async def authenticate(self) -> bool:
         """Say whether the socket may live; asked at the start and every `CONNECTION_SECONDS`."""
@@ -191,8 +202,10 @@ class RunConsumer(AsyncWebsocketConsumer):
         """Follow a run from a cursor; a followed one starts again there.
 
         Raises:
-            NoSuchRun, BadCursor
+            NoSuchRun, BadCursor, FollowsEnough
         """
+        if run_id not in self._subscriptions and len(self._subscriptions) >= self.most_followed:
+            raise FollowsEnough(run_id)
         subscription = await subscribe(workers.current(), run_id, after, notify=self._news.set)
         subscription.carried_by("socket")
         await self.unfollow(run_id)
@@ -222,7 +235,7 @@ class RunConsumer(AsyncWebsocketConsumer):
 
     async def _run_command(self, message: dict[str, Any]) -> None:
         ref = message.get("ref")
-        if not isinstance(ref, str | int | None):
+        if isinstance(ref, bool) or not isinstance(ref, frames.Ref):
             text = gettext("ref: is neither text nor a number")
             self.say_error(None, "invalid_field", text, field="ref")
             return
@@ -234,10 +247,18 @@ class RunConsumer(AsyncWebsocketConsumer):
                     await self.command(message)
         except BadFrame as error:
             self._say_bad_frame(ref, error)
+        except FollowsEnough as error:
+            self._say_enough(ref, error.run_id)
         except (DatabaseError, InterfaceError) as error:
             logger.warning("A command waits for storage: %s", type(error).__name__)
             text = gettext("Storage is not available right now; try again.")
             self.say_error(ref, "storage_unavailable", text, retryable=True)
+
+    def _say_enough(self, ref: Any, run_id: UUID) -> None:
+        metrics.limits_hit.labels("followed_per_socket").inc()
+        text = gettext("Too many replies are followed here; wait for one to end.")
+        extra = {"run_id": run_id, "retry_after_seconds": _RETRY_SECONDS}
+        self.say_error(ref, "too_many_connections", text, retryable=True, **extra)
 
     async def _run_own(self, command: frames.Command) -> None:
         match command:

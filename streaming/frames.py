@@ -8,6 +8,9 @@ import msgspec
 from streaming.cursor import Cursor
 from streaming.events import Delta, Ended, Event, Ping, Started, payload
 
+Ref = str | int | float | None
+"""What a client may name a message by, to know the answer."""
+
 _encoder = msgspec.json.Encoder()
 
 
@@ -28,27 +31,27 @@ class Follow(msgspec.Struct, tag="follow", tag_field="type"):
 
     run_id: UUID
     after: str = "0-0"
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Unfollow(msgspec.Struct, tag="unfollow", tag_field="type"):
     """End a subscription."""
 
     run_id: UUID
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Stop(msgspec.Struct, tag="stop", tag_field="type"):
     """End a run."""
 
     run_id: UUID
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 class Hello(msgspec.Struct, tag="ping", tag_field="type"):
     """Ask for a `pong`."""
 
-    ref: str | int | None = None
+    ref: Ref = None
 
 
 Command = Follow | Unfollow | Stop | Hello

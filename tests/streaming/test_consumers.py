@@ -26,6 +26,7 @@ class Anyone(RunConsumer):
     """A socket for everybody who is let in."""
 
     frame_characters = 1000
+    most_followed = 6
     let_in: bool | str = True
     secret: UUID | None = None
 
@@ -141,6 +142,27 @@ async def test_many_runs_share_one_socket(current_worker: LocalWorker, connect: 
         assert text_of(heard, run.run_id) == f"reply {number}"
 
 
+async def test_a_socket_follows_no_more_than_it_may_and_says_so(
+    current_worker: LocalWorker, connect: Connect
+) -> None:
+    runs = [await begin(current_worker, Tap()) for _ in range(Anyone.most_followed + 1)]
+    socket = await connect()
+    first, *others, last = [str(run.run_id) for run in runs]
+    for run_id in (first, *others, first):  # a followed one may be followed again
+        await socket.say({"type": "follow", "run_id": run_id})
+        assert (await socket.hear())["type"] == "started"
+    await socket.say({"type": "follow", "run_id": last, "ref": 7})
+    refused = await socket.hear()
+    error = refused["error"]
+    assert (refused["ref"], error["code"], error["run_id"]) == (7, "too_many_connections", last)
+    assert error["retryable"] and error["retry_after_seconds"] > 0
+    await socket.say({"type": "unfollow", "run_id": first})
+    await socket.say({"type": "follow", "run_id": last})
+    assert (await socket.hear())["type"] == "started"
+    for run in runs:
+        runner.stop(current_worker, run.run_id)
+
+
 async def test_following_again_starts_at_the_cursor_named(
     current_worker: LocalWorker, connect: Connect
 ) -> None:
@@ -180,6 +202,7 @@ async def test_an_unfollowed_run_is_silent(current_worker: LocalWorker, connect:
         ({"type": "follow", "run_id": str(uuid4())}, "not_found"),
         ({"type": "follow", "run_id": str(uuid4()), "after": "x"}, "bad_cursor"),
         ({"type": "echo", "ref": {}}, "invalid_field"),
+        ({"type": "ping", "ref": True}, "invalid_field"),
         ({"type": "break"}, "internal"),
         ({"type": "lock"}, "storage_unavailable"),
     ],
@@ -193,6 +216,17 @@ async def test_a_bad_frame_gets_an_error_and_the_socket_stays(
     assert (heard["type"], heard["error"]["code"]) == ("error", code)
     await socket.say({"type": "ping"})
     assert (await socket.hear())["type"] == "pong"
+
+
+@pytest.mark.parametrize("ref", ["now", 7, 1.5, -2.0, 2**63])
+@pytest.mark.parametrize("kind", ["ping", "echo", "follow"])
+async def test_a_ref_may_be_any_text_or_number_and_comes_back(
+    connect: Connect, kind: str, ref: Any
+) -> None:
+    socket = await connect()
+    await socket.say({"type": kind, "ref": ref, "run_id": str(uuid4())})
+    heard = await socket.hear()
+    assert (heard["ref"], heard.get("error", {}).get("code")) in ((ref, None), (ref, "not_found"))
 
 
 async def test_binary_frames_are_refused_politely(connect: Connect) -> None:
