@@ -253,8 +253,8 @@ class Message(models.Model):
         return f"{self.role} {self.id}"
 
     def stored_parts(self) -> list[StoredPart]:
-        """Return the parts as the journal knows them; files are none of them."""
-        return [StoredPart(part["kind"], part["text"]) for part in self.parts if "text" in part]
+        """Return the parts as the journal knows them: no files, and nothing without text."""
+        return [StoredPart(part["kind"], part["text"]) for part in self.parts if part.get("text")]
 
     @property
     def has_attachments(self) -> bool:

@@ -26,7 +26,7 @@ from streaming.source import Source
 from streaming.sse import parse_last_id
 from streaming.statements import Fenced
 from streaming.subscription import Subscription, subscribe
-from streaming.transcript import Piece
+from streaming.transcript import pieces_of
 from streaming.unsure import Unsure, commit, is_ours
 from streaming.workers import LocalWorker
 
@@ -232,8 +232,7 @@ def open_run(worker_id: UUID, new: NewRun, *, owner_key: str) -> None:
         on_disconnect=new.on_disconnect,
         started_at=Now(),  # reconciliation compares it with the database's clock
     )
-    pieces = [Piece(number, part.kind, 0, part.text) for number, part in enumerate(new.stored, 1)]
-    statements.insert((new.run_id, piece) for piece in pieces if piece.text)
+    statements.insert((new.run_id, piece) for piece in pieces_of(new.stored))
 
 
 async def follow(run_id: UUID, after: Cursor = START) -> Subscription:

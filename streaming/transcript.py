@@ -72,7 +72,7 @@ class Transcript:
         self._offset = 0  # in that part, behind all that came
         self.pending_characters = 0
         self.characters = 0
-        self._publish(Piece(number, kind, 0, text) for number, (kind, text) in enumerate(stored, 1))
+        self._publish(pieces_of(stored))
         self._reset_next()
 
     def append(self, kind: str, text: str) -> None:
@@ -243,6 +243,13 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def end_of(parts: list[StoredPart]) -> Cursor:
+def pieces_of(parts: Iterable[StoredPart]) -> list[Piece]:
+    """Number stored parts; one without text counts for nothing, as the journal cannot hold it."""
+    found = [part for part in parts if part.text]
+    return [Piece(number, part.kind, 0, part.text) for number, part in enumerate(found, 1)]
+
+
+def end_of(parts: Iterable[StoredPart]) -> Cursor:
     """Cursor behind stored parts."""
-    return Cursor(len(parts), len(parts[-1].text)) if parts else START
+    pieces = pieces_of(parts)
+    return Cursor(pieces[-1].part, pieces[-1].end) if pieces else START

@@ -120,7 +120,8 @@ def _parts(parts: list[Any], found: FoundConversation) -> list[StoredPart]:
     for part in parts:
         kind = part.get("kind") if isinstance(part, dict) else None
         if kind in _KINDS and isinstance(part.get("text"), str):
-            kept.append(StoredPart(str(kind), text(part["text"])))
+            if said := text(part["text"]):
+                kept.append(StoredPart(str(kind), said))
         elif kind == "attachment":
             about = part.get("attachment")
             files.append(title(about.get("name")) if isinstance(about, dict) else "")

@@ -315,6 +315,22 @@ async def test_continue_reopens_the_same_reply_behind_its_end(
     assert (whole["status"], whole["content"]) == ("completed", "Holdfast")
 
 
+async def test_a_reply_that_is_stored_with_an_empty_part_is_continued_whole(
+    alice: Client, providers: Path
+) -> None:
+    conversation = await converse(alice)
+    content = script({"text": "Hold"}, {"fail": "upstream_reset"}, {"text": "fast"})
+    run_id = await asked(alice, conversation, content)
+    parts = [{"kind": "reasoning", "text": ""}, {"kind": "text", "text": "Hold"}]
+    await threads.write(lambda: Message.objects.filter(id=run_id).update(parts=parts))
+    cut = (await messages(alice, conversation))[run_id]
+    await alice.ask("POST", f"/api/messages/{run_id}/continue", {"after": cut["cursor"]})
+    heard = await events(alice, run_id, **{"last-event-id": f"{cut['cursor']}.end"})
+    assert text_of(heard) == "fast"
+    whole = (await messages(alice, conversation))[run_id]
+    assert (whole["content"], whole["cursor"]) == ("Holdfast", heard[-1]["cursor"])
+
+
 async def test_the_figures_of_a_continued_reply_are_those_of_all_its_runs(
     alice: Client, providers: Path
 ) -> None:

@@ -493,6 +493,24 @@ async def test_a_message_that_is_too_long_leaves_no_gap_in_its_conversation(alic
     assert [m["content"] for m in await branch_of(alice)] == ["first", "second", "answer"]
 
 
+async def test_a_part_without_text_is_none(alice: Client) -> None:
+    parts = [{"kind": "reasoning", "text": ""}, {"kind": "text", "text": "Hold"}]
+    file = {"kind": "attachment", "attachment": {"name": "knots.txt"}}
+    empty = {"kind": "text", "text": ""}
+    await take(
+        alice,
+        ours(
+            {**said("q1", None, ""), "parts": [file, empty]},
+            {**said("a1", "q1", ""), "parts": parts},
+        ),
+    )
+    question, reply = await branch_of(alice)
+    assert question["content"] == "[knots.txt]"
+    assert (reply["parts"], reply["cursor"]) == (parts[1:], "1-4")
+    stored = await threads.read(lambda: Message.objects.get(id=reply["id"]))
+    assert stored.parts == parts[1:]
+
+
 async def test_what_was_said_in_the_future_is_said_now(alice: Client) -> None:
     later = "2087-01-01T00:00:00+00:00"
     await take(alice, ours(said("q1", None, "first", created_at=later), said("a1", "q1", "then")))

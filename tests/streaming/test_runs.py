@@ -16,7 +16,9 @@ from streaming import runs, statements, takeover, threads
 from streaming.clocks import Clocks
 from streaming.cursor import START, BadCursor
 from streaming.models import Run, Worker
+from streaming.runner import NewRun
 from streaming.subscription import NoSuchRun
+from streaming.transcript import StoredPart, Transcript, end_of
 from streaming.unsure import is_ours
 from streaming.workers import LocalWorker
 from tests.conversations.chatting import new_id
@@ -66,6 +68,26 @@ def asking(after: str = "", last_event_id: str = "") -> HttpRequest:
     if last_event_id:
         request.META["HTTP_LAST_EVENT_ID"] = last_event_id
     return request
+
+
+async def test_empty_parts_number_the_journal_and_the_transcript_alike(
+    current_worker: LocalWorker,
+) -> None:
+    said = [StoredPart("text", "Hold"), StoredPart("reasoning", "hm"), StoredPart("text", "fast")]
+    nothing = StoredPart("reasoning", "")
+    stored = [nothing, said[0], nothing, *said[1:], nothing]
+    new = NewRun(run_id=UUID(new_id()), claim=UUID(new_id()), about={}, stored=stored)
+
+    def begin() -> list[StoredPart]:
+        with transaction.atomic():
+            runs.open_run(current_worker.id, new, owner_key="")
+            found = statements.stored_parts([new.run_id])[new.run_id]
+            transaction.set_rollback(True)
+        return found
+
+    transcript = Transcript(new.stored)
+    assert await threads.write(begin) == transcript.stored() == said
+    assert transcript.end == end_of(stored) == end_of(said)
 
 
 async def test_a_start_writes_the_project_s_rows_and_produces_the_reply(
