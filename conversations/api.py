@@ -28,7 +28,7 @@ from conversations import (
 )
 from conversations.accounts import api as accounts_api
 from conversations.accounts.bearing import key_of
-from conversations.accounts.identity import signed_in, visitor
+from conversations.accounts.identity import check_key, signed_in, visitor
 from conversations.attachments import api as attachments_api
 from conversations.exceptions import BadJson, UnsupportedType
 from conversations.exports import api as exports_api
@@ -163,6 +163,7 @@ async def session(request: HttpRequest) -> dict[str, Any]:
 @api.get("/models", auth=None)
 async def models(request: HttpRequest) -> dict[str, Any]:
     """List the models to choose from."""
+    await check_key(request)
     offered = await sync_to_async(catalogue)()
     return {
         "models": [

@@ -5,7 +5,6 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
 
 from conversations import notices, replies, sync
@@ -110,7 +109,7 @@ class ChatConsumer(RunConsumer):
                     raise BadFrame("type: is not known", code="invalid_field")
         except ChatError as error:
             self.say({"type": "error", "ref": ref, **error.body()})
-        except (DatabaseError, InterfaceError):
+        except threads.AWAY:
             self.say({"type": "error", "ref": ref, **StorageUnavailable().body()})
 
     async def _send(self, message: dict[str, Any]) -> None:

@@ -65,6 +65,7 @@ def create(
     body["settings"] = _chosen(body["settings"])
     with transaction.atomic():
         Person.objects.get_or_create(user_id=user_id)
+        Person.objects.select_for_update().get(user_id=user_id)  # a repeat waits for the first
         if conversation_id is not None:
             found = Conversation.objects.filter(id=conversation_id).first()
             if found is not None:

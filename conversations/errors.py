@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.db import DatabaseError, InterfaceError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -23,6 +22,7 @@ from conversations.exceptions import (
     StorageUnavailable,
     TooLarge,
 )
+from streaming import threads
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def install(api: NinjaAPI) -> None:
     """Make the API answer every error by the contract."""
     for kind in (
         *(ChatError, ValidationError, AuthenticationError, HttpError, Http404),
-        *(RequestDataTooBig, DatabaseError, InterfaceError, Exception),
+        *(RequestDataTooBig, Exception),
     ):
         api.add_exception_handler(kind, _answer)
 
@@ -69,7 +69,7 @@ def _answer(request: HttpRequest, error: Any) -> HttpResponse:
             return respond(NotFound())
         case RequestDataTooBig():
             return respond(TooLarge())
-        case DatabaseError() | InterfaceError():
+        case _ if isinstance(error, threads.AWAY):
             logger.warning("A request found storage unavailable: %s", type(error).__name__)
             return respond(StorageUnavailable())
     # Also while DEBUG=1: a client of the API reads JSON, and we read the log.

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from ninja import Router
 
 from conversations import notices
+from conversations.accounts.identity import check_key
 
 router = Router()
 
@@ -14,4 +15,5 @@ router = Router()
 @router.get("/announcements", auth=None)
 async def read_announcements(request: HttpRequest) -> dict[str, Any]:
     """List what the operators announce now."""
+    await check_key(request)
     return {"announcements": await sync_to_async(notices.current)()}

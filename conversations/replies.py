@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, InterfaceError
 from django.db.models import Q
 
 from conversations import ending, sources, starting
@@ -68,7 +67,7 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
 
         try:
             begun = await runs.begin(worker, partial(starting.begin, starter, request), produce)
-        except (DatabaseError, InterfaceError) as error:
+        except threads.AWAY as error:
             raise StorageUnavailable from error
     if begun.new is not None:
         await _count_start(address)

@@ -30,6 +30,11 @@ def _said(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _said_or_kept(value: str, info: ValidationInfo) -> str:
+    # Where nothing is said of files, the question that is edited may have some.
+    return value if info.data.get("attachments", ()) is None else _said(value, info)
+
+
 def _written_id(value: object) -> object:
     # pydantic would take sixteen bytes of text for an id as well.
     if isinstance(value, str) and len(value) not in (32, 36):
@@ -38,11 +43,9 @@ def _written_id(value: object) -> object:
 
 
 StorableText = Annotated[str, AfterValidator(_storable)]
-Content = Annotated[
-    StorableText,
-    AfterValidator(_said),
-    Field(max_length=CONTENT_CHARACTERS, validate_default=True),
-]
+_content = Field(max_length=CONTENT_CHARACTERS, validate_default=True)
+Content = Annotated[StorableText, AfterValidator(_said), _content]
+EditedContent = Annotated[StorableText, AfterValidator(_said_or_kept), _content]
 Id = Annotated[UUID, BeforeValidator(_written_id)]
 Files = Annotated[list[Id], Field(max_length=MOST_OF_A_MESSAGE)]
 
@@ -77,7 +80,7 @@ class EditBody(StartBody):
 
     id: Id | None = None
     attachments: Files | None = Field(None, description="Its files; by default, those it had.")
-    content: Content = ""
+    content: EditedContent = ""
 
 
 class RegenerateBody(StartBody):

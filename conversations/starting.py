@@ -4,6 +4,7 @@ from typing import NamedTuple
 from uuid import UUID, uuid4
 
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import asking, offering
@@ -165,8 +166,10 @@ def _question(
     if isinstance(start, Edit):
         if message.role != Message.Role.USER:
             raise InvalidField(_("Only a question can be edited."), field="message_id")
-        version = _new_question(start.id, conversation, message.parent, start.content)
         files = keeping.ids_of(message) if start.attachments is None else start.attachments
+        if not files and not start.content.strip():
+            raise InvalidField(f"content: {gettext('is empty')}", field="content")
+        version = _new_question(start.id, conversation, message.parent, start.content)
         keeping.enclose(starter.user_id, files, version)
         return version
     question = message.parent if message.role == Message.Role.ASSISTANT else message

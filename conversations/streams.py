@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
 
@@ -27,7 +26,7 @@ from conversations.limits.addresses import address_of, request_scope
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
-from streaming import facts, runs, workers
+from streaming import facts, runs, threads, workers
 from streaming.connections import NoRoom, Place
 from streaming.cursor import BadCursor, Cursor
 from streaming.handler import give_back_here
@@ -59,7 +58,7 @@ async def events(request: HttpRequest, run_id: UUID) -> HttpResponseBase:
         return await _follow(request, run_id, await _reader_of(request, run_id))
     except ChatError as error:
         return respond(error)
-    except (DatabaseError, InterfaceError):
+    except threads.AWAY:
         return respond(StorageUnavailable())
 
 

@@ -16,7 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.db import DatabaseError, InterfaceError
 from django.utils.translation import get_language, gettext, override
 
-from streaming import frames, metrics, workers
+from streaming import frames, metrics, threads, workers
 from streaming.asgi import reactor
 from streaming.conf import conf
 from streaming.connections import NoRoom, Place
@@ -249,7 +249,7 @@ class RunConsumer(AsyncWebsocketConsumer):
             self._say_bad_frame(ref, error)
         except FollowsEnough as error:
             self._say_enough(ref, error.run_id)
-        except (DatabaseError, InterfaceError) as error:
+        except threads.AWAY as error:
             logger.warning("A command waits for storage: %s", type(error).__name__)
             text = gettext("Storage is not available right now; try again.")
             self.say_error(ref, "storage_unavailable", text, retryable=True)

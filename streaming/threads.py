@@ -11,9 +11,15 @@ from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import InterfaceError, InternalError, OperationalError, connection, connections
 
 T = TypeVar("T")
+
+AWAY = (OperationalError, InterfaceError, InternalError)
+"""What a call raises while the database is away, its pool is exhausted, or it only reads.
+
+Whatever else it raises is a mistake of ours, and the same call would make it again.
+"""
 
 _IDLE_CHECK_SECONDS = 1.0
 _ENDING = "cannot schedule new futures after"  # what concurrent.futures says then

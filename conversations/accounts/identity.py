@@ -116,6 +116,17 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
     return guest
 
 
+async def check_key(request: HttpRequest) -> None:
+    """Let everybody in whose key, if they bring one, is right.
+
+    Raises:
+        NotSignedIn, ScopeMissing
+    """
+    key = key_of(request)
+    if key is not None:
+        await bearer(request, key)
+
+
 async def visitor(request: HttpRequest) -> Any:
     """Return the key's or the session's user, or an anonymous one; nobody is made.
 

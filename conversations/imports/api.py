@@ -8,7 +8,6 @@ from typing import Any, BinaryIO, cast
 
 import msgspec
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
@@ -23,6 +22,7 @@ from conversations.exceptions import (
     UnsupportedType,
 )
 from conversations.imports.taking import Import
+from streaming import threads
 from streaming.responses import LinesStreamResponse
 
 router = Router()
@@ -99,6 +99,6 @@ async def _progress(taken: Import) -> AsyncIterator[dict[str, Any]]:
             yield said
     except ChatError as error:
         yield error.body()
-    except (DatabaseError, InterfaceError) as error:
+    except threads.AWAY as error:
         logger.warning("An import found storage unavailable: %s", type(error).__name__)
         yield StorageUnavailable().body()

@@ -18,7 +18,10 @@ _END_BYTES = 22
 _COMMENT_BYTES = 65_535
 _DIRECTORY_BYTES = 8 * 1024 * 1024
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError),
+    OSError,  # of a place that is none in the file
+)
 
 
 def found_in(file: BinaryIO, *, most_bytes: int) -> Iterator[Any]:

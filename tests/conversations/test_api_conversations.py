@@ -1,5 +1,6 @@
 """Conversations: create, list, read, change, delete."""
 
+import asyncio
 import json
 import threading
 from typing import Any
@@ -58,6 +59,14 @@ async def test_many_messages_are_written_beside_the_event_loop(
     response = await alice.ask("GET", f"/api/conversations/{conversation}{path}")
     assert len(response.json()["messages"]) == 2
     assert written_in and threading.get_ident() not in written_in
+
+
+async def test_creating_the_same_many_times_at_once_is_the_same(alice: Client) -> None:
+    for _ in range(10):
+        body = {"id": new_id(), "title": "Ropes"}
+        asking = [alice.ask("POST", "/api/conversations", body) for _ in range(8)]
+        statuses = [response.status_code for response in await asyncio.gather(*asking)]
+        assert sorted(statuses) == [*[200] * 7, 201]
 
 
 async def test_creating_the_same_again_is_the_same(alice: Client) -> None:

@@ -1,8 +1,22 @@
 """Who is there, what is offered, and how the server is."""
 
+import json
+
+import pytest
 from django.contrib.auth import get_user_model
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
+from django.test import RequestFactory
 from pytest_django import Settings
 
+from conversations.api import api
 from conversations.models import Guest
 from streaming import threads, workers
 from tests.conftest import Client
@@ -79,6 +93,29 @@ async def test_an_account_that_was_closed_is_nobody(alice: Client) -> None:
 async def test_unknown_paths_of_the_api_are_answered_in_its_words(alice: Client) -> None:
     for path in ("/api/nothing", "/api/conversations/x", "/api/runs/x/events"):
         assert error_of(await alice.ask("GET", path)) == (404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OperationalError, (503, "storage_unavailable")),
+        (InterfaceError, (503, "storage_unavailable")),
+        (InternalError, (503, "storage_unavailable")),
+        (IntegrityError, (500, "internal")),
+        (DataError, (500, "internal")),
+        (ProgrammingError, (500, "internal")),
+        (DatabaseError, (500, "internal")),
+    ],
+)
+def test_only_a_database_that_is_away_is_worth_another_try(
+    caplog: pytest.LogCaptureFixture, error: type[Exception], told: tuple[int, str]
+) -> None:
+    request = RequestFactory().get("/api/conversations")
+    response = api.on_exception(request, error("planted"))
+    found = json.loads(response.content)["error"]
+    assert (response.status_code, found["code"]) == told
+    [record] = caplog.records
+    assert record.levelname == ("ERROR" if told[0] == 500 else "WARNING")
 
 
 async def test_health_is_answered_without_io_and_readiness_says_what_is_wrong(

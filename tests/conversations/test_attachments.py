@@ -338,11 +338,28 @@ async def test_an_edited_question_keeps_its_files_unless_told_otherwise(
 
     [kept] = await edited()
     assert kept["id"] != found["id"] and kept["name"] == found["name"]
+    assert len(await edited(content="")) == 1
     assert len(await edited(attachments=[found["id"]])) == 1
     assert await edited(attachments=[]) == []
+    path = f"/api/messages/{question}/edit"
+    for nothing in ({"attachments": []}, {"content": " ", "attachments": []}):
+        response = await alice.ask("POST", path, {"content": "", **nothing})
+        assert error_of(response) == (422, "invalid_field")
     assert len(files_in(media)) == 1
     await alice.ask("DELETE", f"/api/messages/{question}")
     assert await serves(alice, kept)
+
+
+async def test_a_question_without_files_is_not_edited_to_nothing(alice: Client) -> None:
+    conversation = await converse(alice)
+    reply = await asked(alice, conversation, "One")
+    question = (await messages(alice, conversation))[reply]["parent_id"]
+    for nothing in ({}, {"content": " "}):
+        response = await alice.ask("POST", f"/api/messages/{question}/edit", nothing)
+        assert error_of(response) == (422, "invalid_field")
+        error = response.json()["error"]
+        assert (error["field"], error["message"]) == ("content", "content: is empty")
+    assert len(await messages(alice, conversation)) == 2
 
 
 # How it goes

@@ -356,6 +356,15 @@ def test_an_entry_that_lies_about_its_size_is_refused() -> None:
         list(found_in(io.BytesIO(bytes(data)), most_bytes=MOST))
 
 
+def test_a_directory_that_begins_nowhere_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    data = bytearray(zipped(("conversations.json", b"[]")))
+    struct.pack_into("<L", data, data.rindex(b"PK\x05\x06") + 16, 2**31)
+    path.write_bytes(data)
+    with path.open("rb") as file, pytest.raises(BadJson):
+        list(found_in(file, most_bytes=MOST))
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_methods_that_unpack_in_one_go_are_refused(method: int) -> None:
     data = zipped(("conversations.json", b"[]"), method=method)

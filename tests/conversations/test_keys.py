@@ -82,6 +82,8 @@ async def test_the_session_endpoint_says_whose_key_it_is_and_sets_no_cookie(
         ("GET", "/api/conversations"),
         ("POST", "/api/conversations"),
         ("GET", "/api/session"),
+        ("GET", "/api/models"),
+        ("GET", "/api/announcements"),
         ("GET", f"/api/runs/{new_id()}/events"),
         ("POST", "/api/attachments"),
         ("POST", "/api/import"),

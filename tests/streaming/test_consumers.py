@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import pytest
 from autobahn.exception import Disconnected
 from channels.testing import WebsocketCommunicator
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError
 
 from conversations.models import Conversation
 from streaming import runner, threads
@@ -41,6 +41,8 @@ class Anyone(RunConsumer):
     async def command(self, message: dict[str, Any]) -> None:
         if message["type"] == "break":
             raise RuntimeError("planted")
+        if message["type"] == "mistake":
+            raise IntegrityError("planted: another try would not help")
         if message["type"] == "lock":
             raise OperationalError("planted: the database is away")
         self.say({"type": "echo", "ref": message.get("ref")})
@@ -204,6 +206,7 @@ async def test_an_unfollowed_run_is_silent(current_worker: LocalWorker, connect:
         ({"type": "echo", "ref": {}}, "invalid_field"),
         ({"type": "ping", "ref": True}, "invalid_field"),
         ({"type": "break"}, "internal"),
+        ({"type": "mistake"}, "internal"),
         ({"type": "lock"}, "storage_unavailable"),
     ],
 )
