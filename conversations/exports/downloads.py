@@ -93,12 +93,12 @@ async def account(user_id: Any) -> AsyncIterator[bytes]:
     async for piece in _array(_shares(user_id)):
         yield piece
     yield b',"conversations":['
-    separator = b""
+    before = b""
     async for conversation_id in _ids(user_id):
-        yield separator
-        async for piece in as_json(conversation_id):
-            yield piece
-        separator = b","
+        between = before
+        async for piece in as_json(conversation_id):  # nothing, if it was just deleted
+            yield between + piece
+            between, before = b"", b","
     yield b"]}\n"
 
 
@@ -159,7 +159,6 @@ def _exported(conversation_id: UUID, rows: Iterable[Message]) -> list[dict[str, 
     return [
         {
             **_without(message_shape(message, live.get(message.id)), _NOT_EXPORTED),
-            "provider": message.provider or None,
             "rating": message.rating,
             "comment": message.comment,
         }

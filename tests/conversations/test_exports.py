@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from conversations.exports import downloads
 from conversations.exports.documents import closed
 from conversations.exports.downloads import as_json
 from conversations.exports.filenames import file_name
@@ -162,6 +163,22 @@ async def test_the_account_holds_everything_that_is_kept(
     assert question["parts"][0]["attachment"]["url"] == file["url"]
     nothing = json.loads((await download(bob, "/api/account/export"))[0])
     assert (nothing["shares"], nothing["attachments"]) == ([], [])
+
+
+@pytest.mark.parametrize("deleted", [1, 2, 3])
+async def test_what_is_deleted_while_the_account_is_exported_leaves_no_gap(
+    alice: Client, deleted: int
+) -> None:
+    titles = ["Bowline", "Hitch", "Reef", "Sheet"]
+    made = [await converse(alice, title=title) for title in titles]
+    gone = Conversation.objects.filter(id=made[deleted])
+    text = b""
+    async for piece in downloads.account(alice.user.pk):
+        text += piece
+        if titles[deleted - 1].encode() in piece:  # the page of ids was read before
+            await threads.write(gone.delete)
+    kept = [one["conversation"]["title"] for one in json.loads(text)["conversations"]]
+    assert kept == [title for title in titles if title != titles[deleted]]
 
 
 async def test_a_long_conversation_is_read_a_little_at_a_time(alice: Client) -> None:
