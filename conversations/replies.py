@@ -57,9 +57,9 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
         worker = await runs.ready()
     except runs.NotReady:
         raise StorageUnavailable from None
-    async with turn(user_id):
-        wait = await _address_wait(address)
-        starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, wait)
+    most = conf().starts_per_minute_per_address
+    async with turn(user_id), rates.place("starts", address, most_per_minute=most) as place:
+        starter = Starter(user_id, worker.id, len(worker.runs), worker.draining, place.wait)
 
         def produce(begun: Begun) -> None:
             assert begun.new is not None
@@ -69,20 +69,8 @@ async def _start(user_id: Any, request: Start, address: str, trace: Any) -> Begu
             begun = await runs.begin(worker, partial(starting.begin, starter, request), produce)
         except threads.AWAY as error:
             raise StorageUnavailable from error
-    if begun.new is not None:
-        await _count_start(address)
+        place.taken = begun.new is not None
     return begun
-
-
-async def _address_wait(address: str) -> int:
-    most = conf().starts_per_minute_per_address
-    return await rates.wait_for("starts", address, most_per_minute=most) if most and address else 0
-
-
-async def _count_start(address: str) -> None:
-    most = conf().starts_per_minute_per_address
-    if most and address:
-        await rates.count("starts", address, most_per_minute=most)
 
 
 def _source(begun: Begun) -> Source:

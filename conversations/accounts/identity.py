@@ -27,10 +27,15 @@ from ninja.utils import check_csrf
 from conversations import conf
 from conversations.accounts import guests
 from conversations.accounts.bearing import bearer, key_of
-from conversations.exceptions import BadOrigin, CsrfFailed, UnsupportedType
-from streaming import facts, threads
+from conversations.exceptions import BadOrigin, CsrfFailed, TooManyRequests, UnsupportedType
+from conversations.limits import rates
+from conversations.limits.addresses import address_of, request_scope
+from streaming import facts, metrics, threads
+from streaming.conf import conf as streaming_conf
 
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_GUESTS_PER_MINUTE = 60
+"""New ones from one address."""
 _MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -85,6 +90,7 @@ async def signed_in(request: HttpRequest) -> Any:
         UnsupportedType: a body that is not JSON.
         BadOrigin: an unsafe method from another site.
         CsrfFailed: an unsafe method without its token.
+        TooManyRequests: another guest from where too many came from.
     """
     if request.method not in _SAFE:
         # Before the CSRF check, which would parse a form.
@@ -110,10 +116,29 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
         return user
     if request.method in _SAFE or not conf.guests_allowed():
         return None
+    await _check_rate_of_guests(request)
     guest = await threads.write(guests.make)
     await alogin(request, guest, backend=backend_for_guests())
     facts.note(user_id=guest.pk)
     return guest
+
+
+async def _check_rate_of_guests(request: HttpRequest) -> None:
+    """Refuse another guest from an address of too many; off where starts are not limited so.
+
+    Raises:
+        TooManyRequests
+    """
+    address = address_of(request_scope(request))
+    if not address or not streaming_conf().starts_per_minute_per_address:
+        return
+    wait = await rates.count("guests", address, most_per_minute=_GUESTS_PER_MINUTE)
+    if wait:
+        metrics.limits_hit.labels("guests_per_minute_per_address").inc()
+        raise TooManyRequests(
+            _("Too many requests come from your network; try again in a moment."),
+            retry_after_seconds=wait,
+        )
 
 
 async def check_key(request: HttpRequest) -> None:

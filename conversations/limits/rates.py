@@ -9,6 +9,9 @@ import asyncio
 import logging
 import math
 import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -30,42 +33,78 @@ class _Away:
     until = 0.0
 
 
-async def wait_for(name: str, key: str, *, most_per_minute: int) -> int:
-    """Say for how long somebody has to wait; nothing is counted.
+_held: Counter[tuple[str, str]] = Counter()
+"""Places of this process that are not counted yet."""
+
+
+class Place:
+    """Room for one in a window of a minute."""
+
+    def __init__(self, wait: int) -> None:
+        self.wait = wait
+        """The seconds to wait where there is no room, else 0."""
+        self.taken = False
+        """Whether it is to be counted; set by whoever holds it."""
+
+
+@asynccontextmanager
+async def place(name: str, key: str, *, most_per_minute: int) -> AsyncGenerator[Place]:
+    """Hold a place, which is counted in the end if it was taken.
+
+    Whoever comes to this process meanwhile finds it held: of many at once no more have room than
+    there is.
+
+    Args:
+        key: empty where nobody knows whose it is: there is no limit then.
+        most_per_minute: 0 is no limit.
+    """
+    if not most_per_minute or not key:
+        yield Place(0)
+        return
+    _held[name, key] += 1
+    try:
+        wait = await _ask(name, key, most_per_minute, with_held=_held[name, key])
+        held = Place(wait)
+        yield held
+        if held.taken:
+            await count(name, key, most_per_minute=most_per_minute)
+    finally:
+        _held[name, key] -= 1
+        if not _held[name, key]:
+            del _held[name, key]
+
+
+async def count(name: str, key: str, *, most_per_minute: int) -> int:
+    """Count one, in a window of a minute, where there is room.
 
     Returns:
-        the seconds to wait, 0 where there is room.
+        the seconds to wait, 0 where it was counted.
     """
-    return await _ask(name, key, most_per_minute, counts=False)
+    return await _ask(name, key, most_per_minute)
 
 
-async def count(name: str, key: str, *, most_per_minute: int) -> None:
-    """Count one, in a window of a minute."""
-    await _ask(name, key, most_per_minute, counts=True)
-
-
-async def _ask(name: str, key: str, most_per_minute: int, *, counts: bool) -> int:
+async def _ask(name: str, key: str, most_per_minute: int, *, with_held: int = 0) -> int:
+    """Count one or, with those that are held, look whether there is room for them."""
     item = RateLimitItemPerMinute(most_per_minute, namespace=name)
     url = redis_url()
     if url and time.monotonic() >= _Away.until:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS * 2):  # a name may take long to resolve
-                return await asyncio.to_thread(_ask_redis, url, item, key, counts=counts)
+                return await asyncio.to_thread(_ask_redis, url, item, key, with_held)
         except Exception as error:  # of Redis, of its client, of the network
             _Away.until = time.monotonic() + _AWAY_SECONDS
             logger.warning("Each worker counts rates for itself: %s", type(error).__name__)
-    return _look(_own(), item, key, counts=counts)
+    return _look(_own(), item, key, with_held)
 
 
-def _ask_redis(url: str, item: RateLimitItemPerMinute, key: str, *, counts: bool) -> int:
-    return _look(_of_all(url), item, key, counts=counts)
+def _ask_redis(url: str, item: RateLimitItemPerMinute, key: str, with_held: int) -> int:
+    return _look(_of_all(url), item, key, with_held)
 
 
 def _look(
-    window: MovingWindowRateLimiter, item: RateLimitItemPerMinute, key: str, *, counts: bool
+    window: MovingWindowRateLimiter, item: RateLimitItemPerMinute, key: str, with_held: int
 ) -> int:
-    has_room = window.hit(item, key) if counts else window.test(item, key)
-    if has_room:
+    if window.test(item, key, cost=with_held) if with_held else window.hit(item, key):
         return 0
     return max(1, math.ceil(window.get_window_stats(item, key).reset_time - time.time()))
 

@@ -1,7 +1,8 @@
 """Limits: what is refused, to whom, with which words, over HTTP and over the socket."""
 
+import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from conversations.limits import rates
 from conversations.limits.spending import seconds_to_midnight, spent_today
-from conversations.models import Spending
+from conversations.models import Guest, Spending
 from streaming import metrics, threads, workers
 from streaming.connections import A_FEW
 from streaming.consumers import TOO_MANY
@@ -174,6 +175,43 @@ async def test_starts_from_one_address_are_limited_whoever_asks(
     assert hits("starts_per_minute_per_address") == before + 1
     # To attach is no start.
     assert (await send(alice, conversation, "Hello", **ids)).status_code == 202
+
+
+async def test_starts_that_come_at_once_from_one_address_are_limited_alike(
+    clients: Callable[[str], Awaitable[Client]], set_streaming: SetStreaming
+) -> None:
+    set_streaming(STARTS_PER_MINUTE_PER_ADDRESS=2)
+    people = [await clients(f"person {number}") for number in range(6)]
+    answers = await asyncio.gather(*(begin(one, "Hello") for one in people))
+    assert sorted(answer.status_code for answer in answers) == [202, 202, 429, 429, 429, 429]
+    await stop_all()
+
+
+async def test_new_guests_from_one_address_are_limited(
+    charlie: Client, alice: Client, settings: Settings, set_streaming: SetStreaming
+) -> None:
+    settings.ALLOW_GUESTS = True
+    set_streaming(STARTS_PER_MINUTE_PER_ADDRESS=600, TRUSTED_PROXIES=1)
+    before = hits("guests_per_minute_per_address")
+    here = {"x-forwarded-for": "203.0.113.7"}
+
+    async def ask(client: Client, **headers: str) -> Any:
+        return await client.ask("POST", f"/api/messages/{new_id()}/regenerate", {}, **headers)
+
+    assert (await ask(charlie, **here)).status_code == 404
+    for _ in range(59):
+        assert (await ask(Client(), **here)).status_code == 404
+    refused = await ask(Client(), **here)
+    assert error_of(refused) == (429, "too_many_requests")
+    assert hits("guests_per_minute_per_address") == before + 1
+    assert await threads.read(Guest.objects.count) == 60
+    # Who is known already goes on, and other addresses have their own.
+    for client in (charlie, alice):
+        assert (await ask(client, **here)).status_code == 404
+    other = {"x-forwarded-for": "203.0.113.8"}
+    assert (await ask(Client(), **other)).status_code == 404
+    set_streaming(STARTS_PER_MINUTE_PER_ADDRESS=0, TRUSTED_PROXIES=1)
+    assert (await ask(Client(), **here)).status_code == 404
 
 
 async def test_a_header_that_anybody_can_write_makes_no_other_address(

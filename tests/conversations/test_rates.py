@@ -1,5 +1,6 @@
 """Rates of addresses: of one process, and with Redis of all."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 
@@ -21,14 +22,33 @@ def nothing_counted() -> Iterator[None]:
 
 async def ask(name: str, key: str) -> int:
     """Come twice in a minute at most; somebody who need not wait is counted."""
-    wait = await rates.wait_for(name, key, most_per_minute=2)
-    if not wait:
-        await rates.count(name, key, most_per_minute=2)
-    return wait
+    async with rates.place(name, key, most_per_minute=2) as place:
+        place.taken = not place.wait
+    return place.wait
 
 
-async def test_who_only_asks_is_not_counted() -> None:
-    assert [await rates.wait_for("asking", "a", most_per_minute=1) for _ in range(3)] == [0, 0, 0]
+async def test_a_place_that_is_not_taken_is_given_back() -> None:
+    for _ in range(3):
+        async with rates.place("asking", "a", most_per_minute=1) as place:
+            assert place.wait == 0
+
+
+@pytest.mark.parametrize("with_redis", [False, True])
+async def test_of_many_at_once_no_more_have_room_than_there_is(
+    redis: RedisServer, settings: Settings, with_redis: bool
+) -> None:
+    settings.REDIS_URL = redis.url if with_redis else ""
+    name = f"at once {with_redis}"
+    everybody = asyncio.Barrier(5)
+
+    async def come() -> bool:
+        async with rates.place(name, "a", most_per_minute=2) as place:
+            await everybody.wait()  # nobody is counted yet
+            place.taken = not place.wait
+        return place.taken
+
+    assert sum(await asyncio.gather(*(come() for _ in range(5)))) == 2
+    assert [await ask(name, key) > 0 for key in ("a", "b")] == [True, False]
 
 
 async def test_with_redis_all_workers_count_together(
