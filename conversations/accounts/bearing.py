@@ -10,7 +10,7 @@ from conversations.accounts.keys import Holder
 from conversations.exceptions import NotSignedIn, ScopeMissing
 from streaming import facts, threads
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
+SAFE = ("GET", "HEAD", "OPTIONS")
 _OF_THE_ACCOUNT = ("leave", "export_account")
 
 
@@ -57,4 +57,4 @@ def scope_of(request: HttpRequest) -> str:
     match = request.resolver_match
     if match is not None and match.url_name in _OF_THE_ACCOUNT:
         return keys.ACCOUNT
-    return keys.READ if request.method in _SAFE else keys.CHAT
+    return keys.READ if request.method in SAFE else keys.CHAT

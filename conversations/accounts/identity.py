@@ -26,14 +26,13 @@ from ninja.utils import check_csrf
 
 from conversations import conf
 from conversations.accounts import guests
-from conversations.accounts.bearing import bearer, key_of
+from conversations.accounts.bearing import SAFE, bearer, key_of
 from conversations.exceptions import BadOrigin, CsrfFailed, TooManyRequests, UnsupportedType
 from conversations.limits import rates
-from conversations.limits.addresses import address_of, request_scope
+from conversations.limits.addresses import address_of_request
 from streaming import facts, metrics, threads
 from streaming.conf import conf as streaming_conf
 
-_SAFE = ("GET", "HEAD", "OPTIONS")
 _GUESTS_PER_MINUTE = 60
 """New ones from one address."""
 _MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -92,7 +91,7 @@ async def signed_in(request: HttpRequest) -> Any:
         CsrfFailed: an unsafe method without its token.
         TooManyRequests: another guest from where too many came from.
     """
-    if request.method not in _SAFE:
+    if request.method not in SAFE:
         # Before the CSRF check, which would parse a form.
         if request.content_type not in ("", "application/json") and request.body:
             raise UnsupportedType
@@ -104,7 +103,7 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
     key = key_of(request)
     if key is not None:
         return await bearer(request, key)  # no browser adds a key by itself: nothing to forge
-    if request.method not in _SAFE:
+    if request.method not in SAFE:
         origin = request.headers.get("Origin")
         if origin is not None and not is_same_origin(origin, request.get_host()):
             raise BadOrigin
@@ -114,7 +113,7 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
     if user.is_authenticated:
         facts.note(user_id=user.pk)
         return user
-    if request.method in _SAFE or not conf.guests_allowed():
+    if request.method in SAFE or not conf.guests_allowed():
         return None
     await _check_rate_of_guests(request)
     guest = await threads.write(guests.make)
@@ -129,7 +128,7 @@ async def _check_rate_of_guests(request: HttpRequest) -> None:
     Raises:
         TooManyRequests
     """
-    address = address_of(request_scope(request))
+    address = address_of_request(request)
     if not address or not streaming_conf().starts_per_minute_per_address:
         return
     wait = await rates.count("guests", address, most_per_minute=_GUESTS_PER_MINUTE)

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 
 from conversations import conf
 from conversations.accounts.attempts import Counted, Rule, succeeded, try_now
-from conversations.limits.addresses import address_of
+from conversations.limits.addresses import address_of_request
 
 View = Callable[..., HttpResponseBase]
 
@@ -43,7 +43,7 @@ def throttled(view: View) -> View:
         if request.method != "POST":
             return view(request, *args, **kwargs)
         name = _name(request.POST.get("username", ""))
-        address = _address(request)
+        address = address_of_request(request)
         counted = [Counted(PAIR, f"{name}\n{address}"), Counted(ADDRESS, address)]
         if not _is_known(request, name):
             counted.append(Counted(ACCOUNT, name))
@@ -90,7 +90,9 @@ def throttled_mail(view: View) -> View:
     def careful(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method == "POST":
             mailbox = _name(request.POST.get("email", ""))
-            wait = try_now([Counted(MAIL, mailbox), Counted(MAIL_ADDRESS, _address(request))])
+            wait = try_now(
+                [Counted(MAIL, mailbox), Counted(MAIL_ADDRESS, address_of_request(request))]
+            )
             if wait:
                 return wait_page(request, wait)
         return view(request, *args, **kwargs)
@@ -110,11 +112,6 @@ def wait_page(request: HttpRequest, seconds: int) -> HttpResponse:
     response["Retry-After"] = str(seconds)
     response._has_been_logged = True  # type: ignore[attr-defined]  # see django.utils.log
     return response
-
-
-def _address(request: HttpRequest) -> str:
-    scope = getattr(request, "scope", None)
-    return str(request.META.get("REMOTE_ADDR", "")) if scope is None else address_of(scope)
 
 
 def _name(given: Any) -> str:

@@ -173,7 +173,7 @@ def _said(message: dict[str, Any]) -> _Said:
         return _Said(left_out="system" if written or kind in _CONTEXT else "")
     if role == "tool" or message.get("recipient", "all") not in ("all", None):
         return _Said(left_out="tool")
-    if kind not in ("text", "multimodal_text", "code") or kind in _QUIET:
+    if kind not in ("text", "multimodal_text", "code"):
         return _Said(left_out="" if kind in _QUIET else "unknown")
     if kind == "code" and written:
         written = f"```\n{written}\n```"

@@ -30,6 +30,12 @@ def address_of(scope: Any) -> str:
     return _peer(scope)
 
 
+def address_of_request(request: HttpRequest) -> str:
+    """Do as `address_of` for a request; under WSGI there is the address of the peer alone."""
+    scope = getattr(request, "scope", None)
+    return str(request.META.get("REMOTE_ADDR", "")) if scope is None else address_of(scope)
+
+
 def request_scope(request: HttpRequest) -> Any:
     """Return the ASGI scope of a request; empty under WSGI."""
     return getattr(request, "scope", {})

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 
+from conversations import conf
 from conversations.providers.base import BaseProvider
 from conversations.providers.chat_client import ChatClient, Endpoint
 from conversations.providers.types import Model, Prompt, PromptMessage
@@ -119,8 +119,8 @@ def client_of(options: Mapping[str, Any]) -> ChatClient:
         for key in ("connect_seconds", "max_connections", "max_event_bytes")
         if key in options
     }
-    agent = str(options.get("user_agent") or getattr(settings, "USER_AGENT", ""))
-    return ChatClient(user_agent=agent, **given)
+    agent = options.get("user_agent") or conf.user_agent()
+    return ChatClient(user_agent=str(agent), **given)
 
 
 def body_of(prompt: Prompt, *, max_tokens_parameter: str = "max_tokens") -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """From which address a request comes."""
 
 import pytest
+from django.test import AsyncRequestFactory, RequestFactory
 
-from conversations.limits.addresses import address_of, is_loopback
+from conversations.limits.addresses import address_of, address_of_request, is_loopback
 from tests.conftest import SetStreaming
 
 
@@ -54,6 +55,13 @@ def test_what_the_server_took_from_the_header_is_nobodys_address(
 
 def test_without_an_address_there_is_none(set_streaming: SetStreaming) -> None:
     assert address_of(scope(None)) == ""
+
+
+def test_a_request_has_the_address_of_its_scope_or_under_wsgi_of_its_peer(
+    set_streaming: SetStreaming,
+) -> None:
+    assert address_of_request(AsyncRequestFactory().get("/")) == "127.0.0.1"
+    assert address_of_request(RequestFactory(REMOTE_ADDR="192.0.2.7").get("/")) == "192.0.2.7"
 
 
 def test_only_a_request_of_this_machine_itself_is_of_this_machine() -> None:

@@ -11,6 +11,7 @@ from contextlib import aclosing
 import pytest
 import pytest_asyncio
 
+from conversations import conf
 from conversations.providers.chunks import ChunkReader
 from conversations.providers.openai import OpenAIProvider
 from conversations.providers.sse_parser import ParsedEvent
@@ -25,7 +26,7 @@ END = [{"finish": "stop"}, {"done": True}]
 
 
 def provider_of(base_url, **options):
-    given = {"base_url": base_url, "api_key": KEY, "models": ["any"], "user_agent": "Holdfast/1"}
+    given = {"base_url": base_url, "api_key": KEY, "models": ["any"]}
     return OpenAIProvider("openai", given | options)
 
 
@@ -53,7 +54,7 @@ async def test_request_says_who_asks_and_what(provider, upstream):
     [seen] = upstream.seen
     assert seen.path == "/v1/chat/completions"
     assert seen.headers["authorization"] == f"Bearer {KEY}"
-    assert seen.headers["user-agent"] == "Holdfast/1"
+    assert seen.headers["user-agent"] == conf.user_agent() != ""
     assert seen.headers["accept-encoding"] == "identity"
     assert seen.body == {
         "model": "m",
