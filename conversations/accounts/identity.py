@@ -33,8 +33,6 @@ from conversations.limits.addresses import address_of_request
 from streaming import facts, metrics, threads
 from streaming.conf import conf as streaming_conf
 
-_GUESTS_PER_MINUTE = 60
-"""New ones from one address."""
 _MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -123,15 +121,15 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
 
 
 async def _check_rate_of_guests(request: HttpRequest) -> None:
-    """Refuse another guest from an address of too many; off where starts are not limited so.
+    """Refuse another guest from an address of too many: as many as it may start replies.
 
     Raises:
         TooManyRequests
     """
-    address = address_of_request(request)
-    if not address or not streaming_conf().starts_per_minute_per_address:
+    address, most = address_of_request(request), streaming_conf().starts_per_minute_per_address
+    if not address or not most:
         return
-    wait = await rates.count("guests", address, most_per_minute=_GUESTS_PER_MINUTE)
+    wait = await rates.count("guests", address, most_per_minute=most)
     if wait:
         metrics.limits_hit.labels("guests_per_minute_per_address").inc()
         raise TooManyRequests(

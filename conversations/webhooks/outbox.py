@@ -57,9 +57,12 @@ _known = Known({}, float("-inf"))
 def look() -> dict[int, bool]:
     """Read which webhooks are enabled."""
     global _known
+    before = _known
     rows = Webhook.objects.filter(enabled=True).values_list("id", "with_content")
-    _known = Known(dict(rows), time.monotonic())
-    return _known.webhooks
+    found = Known(dict(rows), time.monotonic())
+    if _known is before:  # else they were changed while we read
+        _known = found
+    return found.webhooks
 
 
 def forget() -> None:

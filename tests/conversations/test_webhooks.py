@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import ssl
+import threading
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -89,6 +90,31 @@ def documented() -> Callable[..., bool]:
     exec(code, names)
     verify: Callable[..., bool] = names["verify"]
     return verify
+
+
+async def test_a_webhook_that_is_made_during_a_look_at_them_counts_at_once(alice: Client) -> None:
+    """What the look had read is older."""
+    outbox.forget()
+    looking = threading.Event()
+
+    def watch(execute: Any, sql: str, *rest: Any) -> Any:
+        found = execute(sql, *rest)
+        if not looking.is_set() and "holdfast_conversations_webhook" in sql:
+            looking.set()
+            made.wait(8)
+        return found
+
+    def look() -> None:
+        with connection.execute_wrapper(watch):
+            outbox.look()
+
+    made = threading.Event()
+    slow = asyncio.create_task(threads.read(look))
+    await until(looking.is_set)
+    new = await hook("http://127.0.0.1:9/")
+    made.set()
+    await slow
+    assert new.id in await threads.read(outbox.enabled)
 
 
 async def test_a_settled_reply_is_reported_with_a_signature_that_the_documentation_verifies(

@@ -241,12 +241,20 @@ def test_a_cursor_beyond_the_end_is_refused() -> None:
             transcript.check(cursor)
 
 
-def test_a_cursor_into_uncommitted_text_is_refused() -> None:
+def test_a_cursor_into_text_is_taken_once_a_commit_was_tried_for_it() -> None:
+    """It may be stored, though nobody has said so yet."""
     transcript = Transcript()
     transcript.append("text", "abc")
-    transcript.freeze()
     with pytest.raises(BadCursor):
         transcript.check(Cursor(1, 1))
+    transcript.freeze()
+    transcript.check(Cursor(1, 1))
+    with pytest.raises(BadCursor):
+        transcript.check(Cursor(1, 4))
+    assert transcript.after(Cursor(1, 1)) is None
+    transcript.commit()
+    piece = transcript.after(Cursor(1, 1))
+    assert piece is not None and piece.text == "bc"
 
 
 # Whatever happens, readers agree
