@@ -74,3 +74,16 @@ async def test_an_unknown_conversation_is_said_to_be_missing(visitor: Visitor) -
     visitor.may_fail_to_load = True
     await visitor.open("/c/00000000-0000-4000-8000-000000000000")
     await visitor.page.get_by_text("There is nothing here").wait_for()
+
+
+async def test_a_part_that_could_not_be_loaded_says_so_and_is_loaded_once_it_can_be(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    visitor.may_fail_to_load = True
+    await page.route("**/settings*.js*", lambda route: route.abort())
+    await page.click("#settings-open")
+    await page.get_by_text("The server cannot be reached.").wait_for()
+    await page.unroute_all()
+    await page.click("#settings-open")
+    await page.get_by_role("dialog", name="Settings").wait_for()

@@ -2,13 +2,14 @@
 
 import { Refused } from "./events.js";
 import { gettext } from "./i18n.js";
+import { load } from "./load.js";
 import { address } from "./places.js";
 
 let read = (...request) => fetch(...request);
 
 /** Have streams read by a thread beside the page, see gathered.js. */
 export async function gatherStreams() {
-  read = (await import("./gathered.js")).byThread();
+  read = (await load("./gathered.js")).byThread();
 }
 
 /** `fetch` with the CSRF token; a token that has changed meanwhile is read again once. */

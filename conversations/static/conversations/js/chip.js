@@ -5,8 +5,6 @@ import { isImage, sizeOf } from "./files.js";
 import { gettext, interpolate } from "./i18n.js";
 
 const THUMB_PX = 96;
-const PAPER = "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5";
-const CROSS = "M6 6l12 12M18 6L6 18";
 
 export class Chip {
   #bar = make("progress", { max: 1, value: 0, hidden: true });
@@ -23,7 +21,7 @@ export class Chip {
     this.what = what;
     this.#bar.setAttribute("aria-label", interpolate(gettext("Upload of %s"), [name]));
     this.#retry = button(interpolate(gettext("Try %s again"), [name]), ICONS.again, onRetry);
-    this.#remove = button(interpolate(gettext("Remove %s"), [name]), CROSS, onRemove);
+    this.#remove = button(interpolate(gettext("Remove %s"), [name]), ICONS.cross, onRemove);
     this.element = make(
       "li",
       { className: "chip", title: name },
@@ -67,7 +65,7 @@ function button(label, path, onclick) {
 /** A small picture of the file: drawn here, because no address of a file on this machine is ours. */
 function thumbOf({ file, url, type }) {
   const frame = make("span", { className: "chip-thumb", aria: { hidden: "true" } });
-  frame.append(icon(PAPER));
+  frame.append(icon(ICONS.paper));
   if (!isImage(type)) return frame;
   if (url) frame.replaceChildren(make("img", { src: url, alt: "" }));
   else if (file) draw(file).then((canvas) => frame.replaceChildren(canvas), () => {});

@@ -4,6 +4,7 @@ import { copyText } from "./clipboard.js";
 import { ICONS, icon, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { languageOf } from "./languages.js";
+import { load } from "./load.js";
 
 const LONGEST = 20_000;
 const SHORT = 2000;
@@ -64,11 +65,11 @@ let colours = null;
 async function work() {
   busy = true;
   try {
-    colours = await import("./colours.js");
+    colours = await load("./colours.js");
     for (let time = await idle(); waiting.size; ) {
       const [code] = waiting;
       waiting.delete(code);
-      await colours.colour(code, languageOf(wordOf(code)).grammars);
+      await colours.colour(code, languageOf(wordOf(code)).grammars).catch(() => {});
       // Each change makes the page draw a frame: several together are cheaper.
       if (time.timeRemaining() < ENOUGH_MS) time = await idle();
     }

@@ -1,5 +1,6 @@
 // Colours of code, by highlight.js. Loaded with the first block that needs them.
 
+import { load } from "./load.js";
 import hljs from "../vendor/highlight.js";
 
 // Nodes instead of HTML: what a grammar finds never passes a parser.
@@ -46,7 +47,7 @@ const loaded = new Map();
 
 /** Colour one block by its grammars, its own first. */
 export async function colour(code, grammars) {
-  await Promise.all(grammars.map(load));
+  await Promise.all(grammars.map(learn));
   colourNow(code, grammars);
 }
 
@@ -63,9 +64,9 @@ export function colourNow(code, grammars) {
   return true;
 }
 
-function load(grammar) {
+function learn(grammar) {
   if (!loaded.has(grammar)) {
-    const module = import(`../vendor/highlight-${grammar}.js`);
+    const module = load(`../vendor/highlight-${grammar}.js`);
     loaded.set(grammar, module);
     module.then(
       ({ default: define }) => hljs.registerLanguage(grammar, define),

@@ -22,23 +22,18 @@ export class Composer {
 
   /**
    * @param {{onSend: (text: string, attachments: object[]) => void, onStop: () => void,
-   *   onFiles: (conversation: string, ids: string[]) => void, onInput?: (text: string) => void,
-   *   say?: (text: string) => void}} page
-   *   `onFiles` hears which uploaded files wait to be sent, `onInput` what a person types; `say` is
-   *   for screen readers
+   *   onFiles: (conversation: string, ids: string[]) => void, say?: (text: string) => void}} page
+   *   `onFiles` hears which uploaded files wait to be sent; `say` is for screen readers
    */
-  constructor({ onSend, onStop, onFiles, onInput = () => {}, say = () => {} }) {
-    this.page = { onSend, onStop, onInput };
+  constructor({ onSend, onStop, onFiles, say = () => {} }) {
+    this.page = { onSend, onStop };
     this.#files = new Attachments({
       onChange: () => this.#filesChanged(),
       onEmptied: () => this.focus(),
       onKept: onFiles,
       say,
     });
-    this.#field.addEventListener("input", () => {
-      this.#fit();
-      this.page.onInput(this.text);
-    });
+    this.#field.addEventListener("input", () => this.#fit());
     this.#field.addEventListener("keydown", (event) => this.#key(event));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();

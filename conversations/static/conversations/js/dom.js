@@ -41,4 +41,7 @@ export const ICONS = {
   onward: "M5 12h13M13 6l6 6-6 6",
   pen: "M5 19l1-4L16 5l3 3L9 18zM14 7l3 3",
   bin: "M5 7h14M10 7V5h4v2M7 7l1 12h8l1-12",
+  cross: "M6 6l12 12M18 6L6 18",
+  dots: "M5 12h.01M12 12h.01M19 12h.01",
+  paper: "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5",
 };

@@ -1,10 +1,8 @@
 // The files of a question, in its bubble.
 
-import { icon, make } from "./dom.js";
+import { icon, ICONS, make } from "./dom.js";
 import { isImage, sizeOf } from "./files.js";
 import { gettext } from "./i18n.js";
-
-const PAPER = "M7 3h7l4 4v14H7zM14 3v4h4M10 12h5M10 16h5";
 
 /**
  * Show files: images as they are, small, everything else by name.
@@ -26,7 +24,7 @@ function link(attachment) {
   return make(
     "a",
     { className: "enclosed-file", href: url, download: name, title: name },
-    icon(PAPER),
+    icon(ICONS.paper),
     make("span", { className: "enclosed-name", dir: "auto" }, name),
     make("span", { className: "enclosed-size" }, sizeOf(size)),
   );

@@ -1,6 +1,7 @@
 // Formulas drawn as MathML. KaTeX is loaded with the first formula.
 
 import { standsAlone, texOf } from "./formulas.js";
+import { load } from "./load.js";
 import { sanitizedFormula } from "./sanitizer.js";
 
 const LONGEST = 4000;
@@ -25,7 +26,7 @@ export function drawFormulas(fragment, element) {
 
 function wait(element) {
   waiting.add(element);
-  loading ??= import("../vendor/katex.js").then(
+  loading ??= load("../vendor/katex.js").then(
     () => {
       katex = globalThis.katex; // It has no module that is small.
       for (const one of waiting) drawFormulas(one);

@@ -62,7 +62,7 @@ export class Rating {
 
   async #comment() {
     const said = await askRemark(this.#given);
-    if (said !== null) await this.#give({ rating: this.#given.rating, comment: said });
+    if (said != null) await this.#give({ rating: this.#given.rating, comment: said });
   }
 
   async #give(body) {

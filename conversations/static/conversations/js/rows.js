@@ -1,11 +1,9 @@
 // The rows of the list, under their headings. What is there is moved, never built anew.
 
-import { make } from "./dom.js";
+import { ICONS, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
 import { address } from "./places.js";
-
-const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
 
 /** What an untitled conversation is called. */
 export function nameOf(conversation) {
@@ -92,7 +90,7 @@ export class Rows {
     });
     const button = menuButton({
       label: gettext("Options"),
-      path: DOTS,
+      path: ICONS.dots,
       className: "icon-button row-button",
       items: () => this.#menuOf(id),
     });

@@ -2,6 +2,7 @@
 
 import { again } from "./again.js";
 import { ask } from "./api.js";
+import { copyText } from "./clipboard.js";
 import { make } from "./dom.js";
 import { gettext, interpolate, LANGUAGE } from "./i18n.js";
 import { refusalOf } from "./words.js";
@@ -128,15 +129,9 @@ class ShareDialog {
   }
 
   async #copy() {
+    if (await copyText(this.#link.value)) return this.#say(gettext("Copied."));
     this.#link.select();
-    try {
-      // Outside https and localhost there is no clipboard but the old way.
-      if (navigator.clipboard) await navigator.clipboard.writeText(this.#link.value);
-      else if (!document.execCommand("copy")) throw new Error("refused");
-      this.#say(gettext("Copied."));
-    } catch {
-      this.#say(gettext("Copy the selected link by hand, please."), "alarm");
-    }
+    this.#say(gettext("Copy the selected link by hand, please."), "alarm");
   }
 
   async #attempt(task) {

@@ -1,9 +1,8 @@
 // A dialog with a title, whatever is put into it, and a button to close it.
 
-import { icon, make } from "./dom.js";
+import { icon, ICONS, make } from "./dom.js";
 import { gettext } from "./i18n.js";
 
-const CROSS = "M6 6l12 12M18 6L6 18";
 let count = 0;
 
 /**
@@ -17,7 +16,7 @@ export function sheet(title, ...children) {
   const close = make(
     "button",
     { type: "button", className: "icon-button", aria: { label: gettext("Close") }, onclick: () => dialog.close() },
-    icon(CROSS),
+    icon(ICONS.cross),
   );
   const head = make("div", { className: "sheet-head" }, make("h2", { id }, title), close);
   const dialog = make("dialog", { className: "dialog sheet", aria: { labelledby: id } }, head, ...children);

@@ -1,12 +1,10 @@
 // The "⋯" menu of the open conversation.
 
 import { saveAs } from "./downloads.js";
-import { byId } from "./dom.js";
+import { byId, ICONS } from "./dom.js";
 import { gettext } from "./i18n.js";
 import { exportAs, openImport, openShare } from "./ondemand.js";
 import { menuButton } from "./menu.js";
-
-const DOTS = "M5 12h.01M12 12h.01M19 12h.01";
 
 /**
  * Put the menu into the topbar.
@@ -19,7 +17,7 @@ export function placeTopMenu(page) {
   byId("top-menu").replaceWith(
     menuButton({
       label: gettext("More about this conversation"),
-      path: DOTS,
+      path: ICONS.dots,
       className: "icon-button top-menu",
       items,
     }),

@@ -78,11 +78,6 @@ export class Transcript {
     return this.#bubbles.get(id);
   }
 
-  /** The last bubble; undefined where there is none. */
-  get last() {
-    return this.all.at(-1);
-  }
-
   /** The bubbles from the first to the last. */
   get all() {
     const shown = [...this.element.children].map(({ dataset }) => this.of(dataset.message));

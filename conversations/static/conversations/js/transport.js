@@ -1,5 +1,6 @@
 // Which way a reply comes: chosen anew for each connection.
 
+import { load } from "./load.js";
 import { start, stream } from "./stream.js";
 
 /** What a person may choose. */
@@ -58,7 +59,7 @@ export function anyTransport({ socket, seat, choice = transportChoice.get }) {
     sse: { open: (opening) => counted(opening, streams) },
     socket: carriedBy(socket),
     // Few need it.
-    poll: { open: async (opening) => (await import("./poll.js")).polling().open(opening) },
+    poll: { open: async (opening) => (await load("./poll.js")).polling().open(opening) },
   };
   return {
     async open(opening) {
