@@ -178,6 +178,16 @@ test("a link that is defined further down shows its words until then", () => {
   assert.match(htmlOf(blocks.again(paragraph)), /<a href="https:\/\/example.org\/">here<\/a>/);
 });
 
+test("a link that is defined with the last words of all is one", () => {
+  for (const end of ["", "\n", "\n\n"]) {
+    const blocks = new Blocks();
+    const text = `see [here][h], and there\n\n[h]: https://example.org/${end}`;
+    const [paragraph] = blocks.take(text.slice(0, 30)).finished;
+    blocks.take(text, { whole: true });
+    assert.match(htmlOf(blocks.again(paragraph)), /<a href="https:\/\/example.org\/">here<\/a>/);
+  }
+});
+
 test("notes are numbered as they are met; a mark that nothing explains stays as it is", () => {
   const blocks = new Blocks();
   const text = "one[^b] two[^a] three[^c]\n\n[^a]: the a\n[^b]: the *b*";

@@ -36,7 +36,7 @@ export class Blocks {
     if (!this.#tail.startsWith(raw)) return { finished: [], open: [...finished, ...open], anew };
     this.#tail = this.#tail.slice(raw.length);
     if (raw) this.#fence = new OpenFence();
-    this.#remember(finished);
+    this.#remember(whole ? [...finished, ...open] : finished);
     return { finished, open, anew };
   }
 
@@ -71,9 +71,9 @@ export class Blocks {
     this.#numbers.take(tokens, { walk, whole });
   }
 
-  // Only of finished blocks: the first definition counts, and an open one is still being written.
-  #remember(finished) {
-    for (const { type, tag, href, title } of finished) {
+  // Of what is finished: the first definition counts, and an open one is still being written.
+  #remember(tokens) {
+    for (const { type, tag, href, title } of tokens) {
       if (type !== "def") continue;
       this.#links[tag] ??= { href, title };
     }
