@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from playwright.async_api import Request, Response
+from playwright.async_api import Request, Response, expect
 
 from tests.browser.test_people import choose, sign_up
 from tests.browser.visitor import Visitor
@@ -42,3 +42,21 @@ async def test_signing_out_in_one_tab_cuts_the_reply_in_the_other(visitor: Visit
     other.open_gate()
     await visitor.page.get_by_role("link", name="Sign in").wait_for()
     assert await other.text() == "before"  # what was seen stays
+
+
+async def test_a_tab_that_looked_away_shows_nothing_of_one_person_to_the_next(
+    visitor: Visitor,
+) -> None:
+    await sign_up(visitor)
+    await visitor.play({"text": "for her eyes"})
+    await visitor.sees_end()
+    other = await visitor.tab(f"/c/{visitor.conversation}")
+    visitor.may_fail_to_load = other.may_fail_to_load = True
+    await other.sees("for her eyes")
+    await choose(visitor.page, "Sign out")
+    await other.page.get_by_role("link", name="Sign in").first.wait_for()
+    assert await other.text() == "for her eyes"  # whoever signed out may sign in again
+    await sign_up(visitor)
+    await other.page.evaluate("dispatchEvent(new Event('online'))")
+    await other.page.get_by_text("for her eyes").first.wait_for(state="detached")
+    await expect(other.page.locator(".conversation-row")).to_have_count(0)

@@ -10,6 +10,7 @@ import { exportAs, leaveForGood, showPreferences, showShortcuts } from "./ondema
 export class Account {
   #place = byId("account");
   #user = null;
+  #last = "";
   #guests = false;
 
   /**
@@ -25,6 +26,7 @@ export class Account {
   /** Show who is here. */
   show({ user, guests }) {
     this.#user = user;
+    if (this.#hasAccount) this.#last = user.id;
     this.#guests = guests;
     this.#draw();
   }
@@ -34,9 +36,9 @@ export class Account {
     return this.#user !== null;
   }
 
-  /** Whether somebody else has come; a guest who signs in stays who they are. */
+  /** Whether somebody else has come, be it after a while; a guest who signs in stays who they are. */
   isAnother(user) {
-    return Boolean(this.#hasAccount && user && user.id !== this.#user.id);
+    return Boolean(this.#last && user && user.id !== this.#last);
   }
 
   #draw() {
