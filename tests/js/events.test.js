@@ -15,9 +15,11 @@ import {
   FakeClock,
   FakeServer,
   FakeSockets,
+  STREAM,
   delta,
   digest,
   ended,
+  page,
   ping,
   refused,
   settled,
@@ -217,6 +219,21 @@ test("a start is repeated with the same ids until it is answered, then followed 
   assert.deepEqual([third.method, third.path], ["GET", "/api/runs/r/events?after=1-2"]);
 });
 
+test("a page of a proxy is no answer: the start is repeated until the server has it", async () => {
+  for (const name of ["sse", "socket"]) {
+    const answer = stream("close", started(), delta("0-0", "ab", "1-2"), ended("ab", "1-2"));
+    const server = new FakeServer(page, page, ...(name === "socket" ? [status(202, null)] : []), answer);
+    const clock = new FakeClock();
+    const transport = TRANSPORTS[name](server, clock);
+    const { seen, follower } = following(server, { clock, transport, start });
+    await settled();
+    assert.ok(!follower.accepted, name);
+    await clock.until(() => seen.end);
+    assert.equal(textOf(seen.end.reply), "ab", name);
+    assert.deepEqual(server.requests.slice(0, 3).map(({ method }) => method), ["POST", "POST", "POST"]);
+  }
+});
+
 test("what has to be done before a start is repeated with it", async () => {
   let prepared = 0;
   const prepare = async () => {
@@ -344,7 +361,7 @@ test("frames that are cut anywhere, also inside of a character, give the same te
         controller.close();
       },
     });
-    const { seen } = following(new FakeServer(() => new Response(body)));
+    const { seen } = following(new FakeServer(() => new Response(body, { headers: STREAM })));
     await settled();
     assert.equal(textOf(seen.end.reply), "渡𝕠");
   }

@@ -31,6 +31,9 @@ function frame(event, id) {
   return `${id ? `id: ${id}\n` : ""}event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
 }
 
+/** The headers of a stream. */
+export const STREAM = { "Content-Type": "text/event-stream; charset=utf-8" };
+
 /** Answers requests one after the other as they were scripted. */
 export class FakeServer {
   requests = [];
@@ -61,7 +64,13 @@ export const refused = () => {
   throw new TypeError("Failed to fetch");
 };
 export const status = (code, error, headers) => () =>
-  new Response(code === 204 ? null : JSON.stringify({ error }), { status: code, headers });
+  new Response(code === 204 ? null : JSON.stringify({ error }), {
+    status: code,
+    headers: { "Content-Type": "application/json", ...headers },
+  });
+/** A page of somebody else on the way, as a proxy's to sign in: a stranger to the protocol. */
+export const page = () =>
+  new Response("<h1>Sign in</h1>", { headers: { "Content-Type": "text/html; charset=utf-8" } });
 
 /** A stream that gives these frames; `close` ends it, `break` tears it, `hang` leaves it open. */
 export function stream(how, ...frames) {
@@ -76,7 +85,7 @@ export function stream(how, ...frames) {
         if (how === "break") controller.error(new TypeError("network error"));
       },
     });
-    return new Response(body, { status: 200 });
+    return new Response(body, { headers: STREAM });
   };
 }
 

@@ -30,10 +30,8 @@ import { SseParser } from "./sse.js";
 /** @type {Transport} */
 export const stream = {
   async open(opening) {
-    const response = await begin(opening, "text/event-stream");
-    opening.onSign();
+    const response = await answer(opening, "text/event-stream");
     if (response.status === 204) return { settled: true };
-    if (!response.ok) throw await Refused.from(response);
     opening.onAccepted();
     const parser = new SseParser();
     const reader = response.body.getReader();
@@ -47,11 +45,19 @@ export const stream = {
 
 /** Start a reply, and leave its events to another connection. */
 export async function start(opening) {
-  const response = await begin(opening, "application/json");
-  opening.onSign();
-  if (!response.ok) throw await Refused.from(response);
+  const response = await answer(opening, "application/json");
   await response.body?.cancel();
   opening.onAccepted();
+}
+
+async function answer(opening, accept) {
+  const response = await begin(opening, accept);
+  opening.onSign();
+  if (!response.ok) throw await Refused.from(response);
+  // A proxy may lead to its own page for signing in: then nobody has taken what was said.
+  const isOurs = !response.redirected && response.headers.get("Content-Type")?.startsWith(accept);
+  if (response.status !== 204 && !isOurs) throw new TypeError("not the server's answer");
+  return response;
 }
 
 async function begin({ id, after, start, signal, fetch }, accept) {
