@@ -229,3 +229,22 @@ async def test_reasoning_tells_how_long_it_took(visitor: Visitor) -> None:
 
 async def _is(value: object, expected: object) -> bool:
     return await value == expected  # type: ignore[misc]
+
+
+async def test_coloured_code_that_goes_on_shows_each_line_once(visitor: Visitor) -> None:
+    shown = await visitor.page.evaluate("""async () => {
+      const { MarkdownView } = await import("/static/conversations/js/markdown.js");
+      const place = document.createElement("div");
+      document.body.append(place);
+      const view = new MarkdownView(place);
+      const text = "```python\\nready = 1";
+      view.show(text, { whole: true });
+      while (!place.querySelector("[data-coloured]")) await new Promise(requestAnimationFrame);
+      const shown = [];
+      for (const more of ["\\n", "\\nif ready:", "\\nif ready:\\n  pass"]) {
+        view.show(text + more);
+        shown.push(place.querySelector("code").textContent);
+      }
+      return shown;
+    }""")
+    assert shown == ["ready = 1", "ready = 1\nif ready:", "ready = 1\nif ready:\n  pass"]

@@ -256,11 +256,12 @@ function mayChange({ type, raw }) {
   return type !== "code" && type !== "def" && raw.includes("[");
 }
 
-/** The text of the open block of code, to be added to; null where another block is open. */
+/** The text of the open block of code, to be added to; null where it is coloured, or another block. */
 function codeOf([token], [block]) {
   if (token?.type !== "code" || !token.unfinished) return null;
   const code = block.querySelector("code");
   if (!code.firstChild) code.append("");
+  if (code.firstChild.data !== code.textContent) return null;
   return { node: code.firstChild, lang: token.lang };
 }
 
