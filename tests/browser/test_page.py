@@ -1,6 +1,7 @@
 """The page around the replies: composer, list, narrow screens, hostile text."""
 
 import pytest
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import Visitor
 
@@ -87,3 +88,42 @@ async def test_a_part_that_could_not_be_loaded_says_so_and_is_loaded_once_it_can
     await page.unroute_all()
     await page.click("#settings-open")
     await page.get_by_role("dialog", name="Settings").wait_for()
+
+
+async def test_a_question_that_is_asked_before_the_models_are_known_leaves_the_choice_to_the_server(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    asked: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        asked.append(route)
+
+    await page.route("**/api/models", hold)
+    await page.reload()
+    async with page.expect_response("**/messages") as answered:
+        await visitor.say("early")
+    answer = await answered.value
+    assert answer.status == 200
+    assert "model" not in answer.request.post_data_json
+    await page.click("#stop")
+    await page.locator("#send").wait_for()
+    for route in asked:
+        await route.continue_()
+    await page.wait_for_selector("#model option[value=scripted]", state="attached")
+
+
+async def test_a_conversation_without_a_model_does_not_get_that_of_the_one_before(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    chosen = await page.input_value("#model")
+    await visitor.play({"text": "by another model"})
+    await visitor.sees_end()
+    assert chosen != "scripted" == await page.input_value("#model")
+    await page.evaluate("""async () => {
+      const { ask } = await import("/static/conversations/js/api.js");
+      await ask("/api/conversations", { method: "POST", body: { title: "without" } });
+    }""")
+    await page.get_by_role("link", name="without").click()
+    await expect(page.locator("#model")).to_have_value(chosen)

@@ -229,7 +229,7 @@ async function refresh(one) {
   try {
     await one.refresh();
     if (one !== current) return;
-    if (one.model) picker.choose(one.model);
+    if (one.loaded && !one.isNew) picker.choose(one.model);
     composer.sees = picker.sees;
     entitle(titleOf(one));
   } catch (error) {

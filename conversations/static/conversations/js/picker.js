@@ -31,8 +31,9 @@ export class ModelPicker {
     return this.#models;
   }
 
+  /** The chosen model; undefined while none is offered: then the server chooses. */
   get value() {
-    return this.#select.value;
+    return this.#select.value || undefined;
   }
 
   /** Whether the chosen model sees images; unknown ones may. */
