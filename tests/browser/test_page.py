@@ -127,3 +127,30 @@ async def test_a_conversation_without_a_model_does_not_get_that_of_the_one_befor
     }""")
     await page.get_by_role("link", name="without").click()
     await expect(page.locator("#model")).to_have_value(chosen)
+
+
+async def test_a_page_that_meets_no_server_learns_who_is_here_once_there_is_one(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    await visitor.play({"text": "kept"})
+    await visitor.sees_end()
+    visitor.may_fail_to_load = True
+    tries: list[Route] = []
+
+    async def refuse(route: Route) -> None:
+        tries.append(route)
+        await route.abort()
+
+    await page.route("**/api/session", refuse)
+    await page.clock.install()
+    await page.goto(visitor.server.url)
+
+    async def has_tried_long() -> bool:
+        await page.clock.run_for(15_000)
+        return len(tries) > 9
+
+    await visitor.until(has_tried_long, "the page has left off asking")
+    await page.unroute_all()
+    await page.clock.run_for(15_000)
+    await expect(page.locator(".conversation-row")).to_have_count(1)

@@ -360,8 +360,8 @@ async function refreshList() {
   }
 }
 
-async function introduce() {
-  const { user, guests, limits } = await again(() => ask("/api/session"));
+async function introduce(patience) {
+  const { user, guests, limits } = await again(() => ask("/api/session"), patience);
   heartbeatSeconds = limits?.heartbeat_seconds ?? heartbeatSeconds;
   composer.limits = limits ?? {};
   if (account.isAnother(user)) return location.reload(); // all that is shown is another person's
@@ -421,6 +421,6 @@ async function readAnnouncements() {
 
 offerModels().catch(alarm);
 readAnnouncements().catch(() => {}); // the socket brings them, too
-introduce().then(resume).catch(alarm);
+introduce({ attempts: Infinity }).then(resume).catch(alarm);
 show(location.pathname);
 invite();
