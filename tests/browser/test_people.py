@@ -177,6 +177,18 @@ async def test_keys_do_what_their_list_says(visitor: Visitor) -> None:
     await expect(page.locator("#transcript")).to_be_focused()
 
 
+async def test_a_search_begun_with_keys_leaves_them_what_they_do(visitor: Visitor) -> None:
+    page = visitor.page
+    await visitor.play({"text": "first "}, {"gate": visitor.gate}, {"text": "never"})
+    await visitor.sees("first")
+    await page.keyboard.press("Control+k")
+    await expect(page.locator("#search")).to_be_focused()
+    await page.locator("#message").focus()
+    await page.keyboard.press("Escape")
+    await visitor.sees_end("stopped")
+    visitor.open_gate()
+
+
 async def test_keys_wait_while_an_input_method_composes(visitor: Visitor) -> None:
     await visitor.play({"text": "on "}, {"gate": visitor.gate}, {"text": "and on"})
     await visitor.sees("on")

@@ -122,6 +122,19 @@ async def test_a_finger_sends_opens_menus_and_the_list_and_closes_them(arrive: A
     await expect(drawer).not_to_be_in_viewport()
 
 
+async def test_the_drawer_has_the_keys_to_itself_and_gives_them_back(arrive: Arrive) -> None:
+    visitor = await arrive(390, 844)
+    page, opener, main = visitor.page, visitor.page.locator("#sidebar-open"), "main[inert]"
+    await opener.click()
+    await expect(page.locator(main)).to_have_count(1)
+    await page.keyboard.press("Escape")
+    await expect(opener).to_be_focused()
+    await expect(page.locator(main)).to_have_count(0)
+    await opener.click()
+    await page.set_viewport_size({"width": 1280, "height": 844})
+    await expect(page.locator(main)).to_have_count(0)
+
+
 async def test_a_keyboard_on_the_screen_covers_neither_the_field_nor_what_was_said_last(
     arrive: Arrive,
 ) -> None:

@@ -5,16 +5,16 @@ import { byId } from "./dom.js";
 export class Drawer {
   #opener = byId("sidebar-open");
   #backdrop = byId("backdrop");
+  #page = document.querySelector("main");
+  #narrow = matchMedia("(max-width: 52rem)"); // as in sidebar.css
 
   constructor() {
     this.#opener.addEventListener("click", () => {
       this.open();
       byId("sidebar-close").focus();
     });
-    byId("sidebar-close").addEventListener("click", () => {
-      this.close();
-      this.#opener.focus();
-    });
+    byId("sidebar-close").addEventListener("click", () => this.close());
+    this.#narrow.addEventListener("change", () => this.close());
     this.#backdrop.addEventListener("click", () => this.close());
     addEventListener("keydown", (event) => {
       const covered = document.querySelector("dialog[open], :popover-open");
@@ -23,14 +23,19 @@ export class Drawer {
   }
 
   open() {
-    document.body.classList.add("sidebar-shown");
-    this.#opener.setAttribute("aria-expanded", "true");
-    this.#backdrop.hidden = false;
+    if (this.#narrow.matches) this.#become(true);
   }
 
   close() {
-    document.body.classList.remove("sidebar-shown");
-    this.#opener.setAttribute("aria-expanded", "false");
-    this.#backdrop.hidden = true;
+    if (!this.#page.inert) return;
+    this.#become(false);
+    this.#opener.focus();
+  }
+
+  #become(open) {
+    document.body.classList.toggle("sidebar-shown", open);
+    this.#opener.setAttribute("aria-expanded", open);
+    this.#backdrop.hidden = !open;
+    this.#page.inert = open;
   }
 }
