@@ -4,8 +4,7 @@ import { tokenField } from "./api.js";
 import { byId, make } from "./dom.js";
 import { gettext, interpolate } from "./i18n.js";
 import { menuButton } from "./menu.js";
-import { address } from "./places.js";
-import { exportAs, leaveForGood, showPreferences, showShortcuts } from "./ondemand.js";
+import { showPreferences, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");
@@ -16,10 +15,10 @@ export class Account {
   /**
    * @param {object} page
    * @param {() => Item[]} page.more further entries of the menu, for whoever may write here
-   * @param {() => Choice[]} page.choices further choices of the settings
+   * @param {() => void} page.onTransport called when replies shall come another way
    */
-  constructor({ more, choices }) {
-    this.page = { more, choices };
+  constructor(page) {
+    this.page = page;
     this.#draw();
   }
 
@@ -82,35 +81,8 @@ export class Account {
   }
 
   #settings() {
-    showPreferences({ choices: [...this.#languages(), ...this.page.choices()], deeds: this.#deeds() });
-  }
-
-  #languages() {
-    const { languages, language, languageAddress } = this.#place.dataset;
-    const options = JSON.parse(languages);
-    if (!options.length) return [];
-    const onChange = (code) => post(languageAddress, { language: code, next: location.pathname });
-    return [{ label: gettext("Language"), options, value: language, onChange }];
-  }
-
-  #deeds() {
-    const { keys, password, signOut } = this.#place.dataset;
-    if (!this.#user) return [];
-    const deeds = [{ label: gettext("Export my data"), run: () => exportAs("/api/account/export") }];
-    if (this.#hasAccount) deeds.push({ label: gettext("API keys"), run: () => location.assign(keys) });
-    if (this.#hasAccount && password) {
-      deeds.unshift({ label: gettext("Change password"), run: () => location.assign(password) });
-    }
-    if (this.#hasAccount ? signOut : true) {
-      deeds.push({ label: gettext("Delete my account"), run: () => this.#delete(), danger: true });
-    }
-    return deeds;
-  }
-
-  async #delete() {
-    if (!(await leaveForGood({ name: this.#name, password: this.#user.password }))) return;
-    forgetBrowser();
-    location.assign(address("/"));
+    const { onTransport } = this.page;
+    showPreferences({ user: this.#user, name: this.#name, hasAccount: this.#hasAccount, onTransport });
   }
 }
 
@@ -128,8 +100,8 @@ function leave(path) {
   post(path, {});
 }
 
-// What is kept for this person here, drafts among it, is not for the next one.
-function forgetBrowser() {
+/** Forget what is kept for this person here, drafts among it: it is not for the next one. */
+export function forgetBrowser() {
   dispatchEvent(new Event("holdfast:leaving")); // else a last draft would be kept on the way out
   try {
     for (const storage of [localStorage, sessionStorage]) {
@@ -141,7 +113,8 @@ function forgetBrowser() {
   }
 }
 
-function post(path, fields) {
+/** Send a form, as a page without scripts does. */
+export function post(path, fields) {
   const form = make("form", { method: "post", action: path, hidden: true });
   for (const [name, value] of [tokenField(), ...Object.entries(fields)]) {
     form.append(make("input", { type: "hidden", name, value }));

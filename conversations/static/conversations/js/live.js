@@ -7,7 +7,7 @@ import { address } from "./places.js";
 import { Seat } from "./seat.js";
 import { Socket } from "./socket.js";
 import { Sync } from "./sync.js";
-import { anyTransport, transportChoice } from "./transport.js";
+import { anyTransport } from "./transport.js";
 
 const LOOK_MS = 20_000;
 
@@ -103,21 +103,10 @@ export function goLive(page) {
       if (!navigator.onLine) return gettext("You are offline.");
       return wasOpen && socket.state === "connecting" ? gettext("Reconnecting…") : "";
     },
-    /** What a person may choose, for the settings. */
-    setting: () => ({
-      label: gettext("Replies come over"),
-      options: [
-        ["auto", gettext("Whatever fits")],
-        ["sse", gettext("Server-sent events")],
-        ["socket", gettext("WebSocket")],
-        ["poll", gettext("Plain requests, now and then")],
-      ],
-      value: transportChoice.get(),
-      onChange(choice) {
-        transportChoice.set(choice);
-        for (const one of page.conversations()) one.sleep(); // they come back the other way
-      },
-    }),
+    /** Let replies come the other way that was chosen. */
+    changeTransport() {
+      for (const one of page.conversations()) one.sleep();
+    },
     /** There is a person whose changes can be heard of. */
     meet() {
       isPersonKnown = true;

@@ -52,7 +52,7 @@ const composer = new Composer({
   say: (text) => status.announce(text),
 });
 const account = new Account({
-  choices: () => [live.setting()],
+  onTransport: () => live.changeTransport(),
   more: () => [
     { label: gettext("Prompts…"), run: openPrompts },
     { label: gettext("Import conversations…"), run: () => openImport({ onImported: refreshList }) },
