@@ -246,6 +246,17 @@ test("what has to be done before a start is repeated with it", async () => {
   assert.equal(seen.end.outcome, "settled");
 });
 
+test("what is done before a start is given up like a dead connection, and done again", async () => {
+  let prepared = 0;
+  const prepare = (signal) =>
+    ++prepared > 1 ||
+    new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+  const server = new FakeServer(stream("close", started(), ended("", "0-0")));
+  const { seen, clock } = following(server, { start: { ...start, prepare } });
+  await clock.until(() => seen.end, 30_000);
+  assert.deepEqual([prepared, seen.end.outcome], [2, "settled"]);
+});
+
 test("another reply in flight ends the attempt and names that reply", async () => {
   const error = { code: "reply_in_progress", message: "", run_id: "other" };
   const { seen } = following(new FakeServer(status(409, error)), { start });

@@ -5,6 +5,9 @@ import { gettext } from "./i18n.js";
 import { load } from "./load.js";
 import { address } from "./places.js";
 
+// A connection that is dead without a word would hold a request for ever.
+const DEADLINE_MS = 60_000;
+
 let read = (...request) => fetch(...request);
 
 /** Have streams read by a thread beside the page, see gathered.js. */
@@ -37,10 +40,12 @@ export async function renewToken() {
  * Ask for JSON.
  * @param {string} path
  * @param {{method?: string, body?: object, signal?: AbortSignal, keepalive?: boolean}} options
- *   with `keepalive` it is sent even where the page is left meanwhile
+ *   with `keepalive` it is sent even where the page is left meanwhile; without `signal` it is given up
+ *   after a minute
  * @throws {Refused} the answer is an error
  */
 export async function ask(path, { method = "GET", body, signal, keepalive } = {}) {
+  signal ??= AbortSignal.timeout?.(DEADLINE_MS);
   const headers = { Accept: "application/json" };
   if (body !== undefined) headers["Content-Type"] = "application/json";
   const response = await request(path, {

@@ -235,7 +235,7 @@ export class OpenConversation {
   #say({ kept, ...start }) {
     this.#page.onSaid(this, kept);
     this.#start(start, {
-      prepare: () => this.#create(start.body.model),
+      prepare: (signal) => this.#create(start.body.model, signal),
       onRefused: () => this.#notSaid(kept),
     });
   }
@@ -268,10 +268,10 @@ export class OpenConversation {
     await again(() => ask(path, { method: "PATCH", body: changes }), { attempts: 3 });
   }
 
-  async #create(model) {
+  async #create(model, signal) {
     if (!this.isNew) return;
     const body = { id: this.id, model, ...this.settings };
-    await ask("/api/conversations", { method: "POST", body });
+    await ask("/api/conversations", { method: "POST", body, signal });
     this.isNew = false;
     this.model = model;
   }

@@ -46,7 +46,8 @@ const BRIEF_MS = 1000;
  * @typedef {object} Start
  * @property {string} path
  * @property {object} body
- * @property {() => Promise<void>} [prepare] done before, and repeated with it; throws as fetch does
+ * @property {(signal: AbortSignal) => Promise<void>} [prepare] done before, and repeated with it;
+ *   throws as fetch does
  *
  * @typedef {object} Connection
  * @property {"connecting" | "open" | "reconnecting" | "offline" | "closed"} state

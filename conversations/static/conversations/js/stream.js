@@ -63,7 +63,7 @@ async function answer(opening, accept) {
 async function begin({ id, after, start, signal, fetch }, accept) {
   const headers = { Accept: accept };
   if (!start) return fetch(`/api/runs/${id}/events?after=${after}`, { headers, signal, cache: "no-store" });
-  await start.prepare?.();
+  await start.prepare?.(signal);
   headers["Content-Type"] = "application/json";
   return fetch(start.path, { method: "POST", headers, signal, body: JSON.stringify(start.body) });
 }

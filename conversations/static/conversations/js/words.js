@@ -139,7 +139,7 @@ export function announcementOf(reply) {
 
 /** What the page says about a request that failed. */
 export function refusalOf(error) {
-  if (!error || error.name === "TypeError") return gettext("The server cannot be reached.");
+  if (!error || ["TypeError", "TimeoutError"].includes(error.name)) return gettext("The server cannot be reached.");
   if (error.status === 401) return gettext("You are signed out. Reload the page to go on.");
   // The client has no language of its own: what it says of an answer of somebody else's is said here.
   if (error.error?.code === "unknown") {
