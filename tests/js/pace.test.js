@@ -17,7 +17,12 @@ test("a long text is drawn more rarely than a short one, and still four times a 
 
 test("a dear draw takes a small share of the time, and still comes four times a second", () => {
   assert.equal(restAfter(2), 100);
-  assert.equal(restAfter(500), 250);
+  assert.equal(restAfter(100), 250);
+});
+
+test("a draw that is far too dear leaves two thirds of the time to the page", () => {
+  assert.equal(restAfter(500), 1000);
+  assert.equal(restAfter(3000, 20_000), 6000);
 });
 
 test("the first draw comes with the next frame, one after a rest waits for none", (t) => {

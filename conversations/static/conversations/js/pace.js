@@ -10,7 +10,8 @@ const HIDDEN_MS = 200;
 /** How long to wait after a draw of so many characters, so that drawing takes a small share of the time. */
 export function restAfter(costMs, length = 0) {
   const rest = Math.max(costMs / SHARE, length / CHARACTERS_PER_MS);
-  return rest < FRAME_MS ? 0 : Math.min(rest, LONGEST_MS);
+  // However dear a draw is, most of the time is left to the page.
+  return rest < FRAME_MS ? 0 : Math.max(Math.min(rest, LONGEST_MS), costMs * 2);
 }
 
 /** Draws at its own pace, on one element. */
