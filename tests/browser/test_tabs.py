@@ -1,12 +1,13 @@
 """Several tabs and devices of one person show the same."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, WebSocketRoute
+from playwright.async_api import Browser, WebSocketRoute, expect
 
 from tests.browser.visitor import Visitor
 from tests.integration.servers import Server
@@ -178,3 +179,27 @@ async def test_without_sockets_the_list_is_looked_at_now_and_then(
     await visitor.page.locator(ROWS, has_text="Elsewhere").wait_for()
     await visitor.leave()
     assert visitor.complaints() == []
+
+
+async def test_an_editor_stays_while_another_tab_turns_to_another_version(visitor: Visitor) -> None:
+    await visitor.play({"text": "first"})
+    await visitor.sees_end()
+    other = await visitor.tab(f"/c/{visitor.conversation}")
+    await other.sees("first")
+    await visitor.page.get_by_role("button", name="Edit").click()
+    editor = visitor.page.get_by_role("textbox", name="Edit the message")
+    await editor.fill("half a thought")
+    async with visitor.page.expect_response("**/messages"):
+        await other.page.get_by_role("button", name="Edit").click()
+        again = json.dumps({"steps": [{"text": "second"}]})
+        await other.page.get_by_role("textbox", name="Edit the message").fill(again)
+        await other.page.get_by_role("button", name="Save & send").click()
+        await other.sees("second")
+    question = visitor.page.locator("article.question")
+    onward = question.locator("[aria-label='Next version'][aria-disabled=false]")
+    await onward.wait_for(state="attached")
+    await expect(editor).to_have_value("half a thought")
+    assert await visitor.text() == "first"
+    await visitor.page.get_by_role("button", name="Cancel").click()
+    await onward.click()
+    await visitor.sees("second")

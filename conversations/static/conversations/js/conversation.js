@@ -72,8 +72,9 @@ export class OpenConversation {
     this.revision = Math.min(conversation.revision, revision);
     this.model = conversation.model;
     this.title = conversation.title;
-    // Nor is a branch known there that was chosen since.
-    const chosen = this.#head.wanted ?? (this.#choices !== choices ? this.#tree.head : null);
+    // Nor is a branch known there that was chosen since; and one that is written in is not taken away.
+    const isKept = this.#choices !== choices || this.transcript.isEdited;
+    const chosen = this.#head.wanted ?? (isKept ? this.#tree.head : null);
     this.#tree.take(messages, chosen ?? conversation.head);
     this.#show();
     const running = messages.find((message) => message.status === "running");

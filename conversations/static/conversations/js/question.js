@@ -40,6 +40,10 @@ export class Question {
     return this.#actions.branches;
   }
 
+  get isEdited() {
+    return this.#editor !== null;
+  }
+
   /** Write the question anew, in its place. */
   edit(text = this.message.content) {
     if (this.#editor) return this.#editor.begin();

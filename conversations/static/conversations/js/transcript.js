@@ -78,6 +78,11 @@ export class Transcript {
     return this.#bubbles.get(id);
   }
 
+  /** Whether a question is being written anew. */
+  get isEdited() {
+    return [...this.#bubbles.values()].some((bubble) => bubble.isEdited);
+  }
+
   /** The bubbles from the first to the last. */
   get all() {
     const shown = [...this.element.children].map(({ dataset }) => this.of(dataset.message));
