@@ -177,6 +177,17 @@ async def test_keys_do_what_their_list_says(visitor: Visitor) -> None:
     await expect(page.locator("#transcript")).to_be_focused()
 
 
+async def test_the_button_of_a_menu_closes_it_as_well(visitor: Visitor) -> None:
+    button, menu = visitor.page.locator(".account-button"), visitor.page.get_by_role("menu")
+    for _ in range(2):
+        await button.click()
+        await expect(menu).to_be_visible()
+        await button.click()
+        await expect(menu).to_have_count(0)
+    await button.press("Enter")
+    await expect(menu).to_be_visible()
+
+
 async def test_a_search_begun_with_keys_leaves_them_what_they_do(visitor: Visitor) -> None:
     page = visitor.page
     await visitor.play({"text": "first "}, {"gate": visitor.gate}, {"text": "never"})

@@ -35,6 +35,10 @@ class Viewport {
     this.#heard.set(type, heed);
   }
 
+  focus() {
+    this.isFocused = true;
+  }
+
   tell(type, event = {}) {
     this.#heard.get(type)(event);
   }
@@ -50,7 +54,7 @@ async function grow(by) {
 
 beforeEach(async () => {
   viewport = new Viewport();
-  jump = { hidden: true, addEventListener() {} };
+  jump = { hidden: true, addEventListener: (_, press) => (jump.press = press) };
   scroll = new PoliteScroll(viewport, jump);
   await grow(0);
   assert(viewport.isAtEnd);
@@ -70,6 +74,16 @@ test("a reader who has just scrolled up is not brought back, though nobody told 
   viewport.tell("scroll");
   await grow(400);
   assert.equal(viewport.scrollTop, 100);
+});
+
+test("the button that leads to the end leaves the focus in the text", async () => {
+  viewport.scrollTop = 100;
+  viewport.tell("scroll");
+  jump.press();
+  await null;
+  assert(viewport.isAtEnd);
+  assert(jump.hidden);
+  assert(viewport.isFocused);
 });
 
 test("a reader who comes back to the end is followed again", async () => {

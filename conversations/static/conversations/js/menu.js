@@ -12,6 +12,7 @@ import { icon, make } from "./dom.js";
  * @typedef {{label: string, run: () => void, danger?: boolean, checked?: boolean}} Item
  */
 export function menuButton({ label, path, className = "icon-button", items }) {
+  let wasOpen = false;
   const button = make(
     "button",
     {
@@ -19,7 +20,11 @@ export function menuButton({ label, path, className = "icon-button", items }) {
       className,
       title: label,
       aria: { label, haspopup: "menu", expanded: "false" },
-      onclick: () => open(button, label, items()),
+      // A press beside a menu closes it, also one on its button: the click is not to open it again.
+      onpointerdown() {
+        wasOpen = button.getAttribute("aria-expanded") === "true";
+      },
+      onclick: ({ detail }) => (detail && wasOpen) || open(button, label, items()),
     },
     path ? icon(path) : label,
   );

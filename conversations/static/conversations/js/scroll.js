@@ -27,7 +27,10 @@ export class PoliteScroll {
     this.#jump = jump;
     viewport.addEventListener("scroll", () => this.#look(), { passive: true });
     this.#heedHands();
-    jump.addEventListener("click", () => this.toEnd());
+    jump.addEventListener("click", () => {
+      this.toEnd();
+      viewport.focus(); // the button goes, and would take the focus with it
+    });
     this.#sizes.observe(viewport);
   }
 
