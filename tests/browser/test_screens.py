@@ -122,6 +122,20 @@ async def test_a_finger_sends_opens_menus_and_the_list_and_closes_them(arrive: A
     await expect(drawer).not_to_be_in_viewport()
 
 
+async def test_a_long_message_leaves_room_on_a_low_screen_and_runs_its_own_way(
+    arrive: Arrive,
+) -> None:
+    visitor = await arrive(667, 375)
+    field = visitor.page.locator("#message")
+    await field.fill("שלום\n" * 40)
+    box = await field.bounding_box()
+    assert box and 60 < box["height"] <= 0.3 * 375
+    await expect(field).to_have_css("direction", "rtl")
+    await visitor.page.set_viewport_size({"width": 1280, "height": 900})
+    box = await field.bounding_box()
+    assert box and box["height"] == 240
+
+
 async def test_the_drawer_has_the_keys_to_itself_and_gives_them_back(arrive: Arrive) -> None:
     visitor = await arrive(390, 844)
     page, opener, main = visitor.page, visitor.page.locator("#sidebar-open"), "main[inert]"

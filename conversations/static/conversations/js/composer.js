@@ -6,8 +6,6 @@ import { takeDrops, takePastes } from "./dropping.js";
 import { noteAbout } from "./files.js";
 import { gettext } from "./i18n.js";
 
-const MAX_HEIGHT_PX = 240;
-
 export class Composer {
   #form = byId("composer");
   #field = byId("message");
@@ -170,6 +168,6 @@ export class Composer {
     this.#drawSend();
     const { style } = this.#field;
     style.height = "auto";
-    style.height = `${Math.min(this.#field.scrollHeight, MAX_HEIGHT_PX)}px`;
+    style.height = `${this.#field.scrollHeight}px`;
   }
 }
