@@ -4,7 +4,7 @@ import re
 from uuid import uuid4
 
 import pytest
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from tests.browser.visitor import Visitor
 from tests.integration.servers import Server
@@ -149,6 +149,31 @@ async def test_an_account_is_deleted_by_whoever_knows_its_password(visitor: Visi
     await page.fill("[name=password]", PASSWORD)
     await page.get_by_role("button", name="Sign in").click()
     await page.get_by_role("alert").wait_for()
+
+
+async def test_an_account_whose_deletion_was_begun_is_left_though_the_dialog_is_closed(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    await sign_up(visitor)
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    async def is_asked() -> bool:
+        return bool(held)
+
+    await page.route("**/api/account", hold)
+    await choose(page, "Settings")
+    await page.get_by_role("button", name="Delete my account").click()
+    await page.get_by_label("Your password").fill(PASSWORD)
+    await page.get_by_role("button", name="Delete everything").click()
+    await visitor.until(is_asked, "nothing was asked")
+    await page.keyboard.press("Escape")
+    async with page.expect_event("framenavigated"):
+        await held[0].continue_()
+    await page.get_by_role("link", name="Create an account").wait_for()
 
 
 async def test_keys_do_what_their_list_says(visitor: Visitor) -> None:

@@ -6,6 +6,9 @@ import { gettext, interpolate } from "./i18n.js";
 import { buttons, field, openPanel } from "./panel.js";
 import { refusalOf } from "./words.js";
 
+/** Much may have to be deleted. */
+const PATIENCE_MS = 600_000;
+
 /**
  * Ask, and delete.
  * @param {{name: string, password: boolean}} person `name` is typed by whoever has no password
@@ -34,8 +37,12 @@ export async function leaveForGood({ name, password }) {
     foot,
   );
   let gone = false;
-  form.addEventListener("submit", async (event) => {
+  let deleting;
+  form.addEventListener("submit", (event) => {
     event.preventDefault();
+    deleting = attempt();
+  });
+  async function attempt() {
     panel.say("");
     const typed = input.value.trim();
     if (!password && typed !== name) {
@@ -46,7 +53,7 @@ export async function leaveForGood({ name, password }) {
     bar.hidden = false;
     try {
       const body = password ? { confirm: name, password: input.value } : { confirm: typed };
-      await ask("/api/account", { method: "DELETE", body });
+      await ask("/api/account", { method: "DELETE", body, signal: AbortSignal.timeout?.(PATIENCE_MS) });
       gone = true;
       panel.close();
     } catch (error) {
@@ -56,9 +63,10 @@ export async function leaveForGood({ name, password }) {
       foot.lastElementChild.disabled = false;
       bar.hidden = true;
     }
-  });
+  }
   panel.body.replaceChildren(form);
   input.focus();
   await panel.closed;
+  await deleting; // it goes on where the dialog was closed meanwhile
   return gone;
 }
