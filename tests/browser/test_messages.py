@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, Page, Route, expect
 
 from tests.browser.visitor import Visitor
 
@@ -246,6 +246,33 @@ async def test_what_is_refused_is_taken_back_and_loses_no_word(visitor: Visitor)
     await good.click()
     await visitor.reply.get_by_role("button", name="Good reply", pressed=False).wait_for()
     assert (await visitor.stored_reply())["rating"] == 0
+
+
+async def test_an_opinion_that_is_changed_at_once_is_sent_after_the_first(visitor: Visitor) -> None:
+    await visitor.play({"text": "an answer"})
+    await visitor.sees_end()
+    asked: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        asked.append(route)
+
+    await visitor.page.route("**/feedback", hold)
+    await visitor.reply.get_by_role("button", name="Good reply").dblclick()
+    await visitor.page.wait_for_timeout(100)
+    assert len(asked) == 1
+
+    async def second() -> bool:
+        return len(asked) == 2
+
+    await asked[0].continue_()
+    await visitor.until(second, "the second word was not sent")
+    await asked[1].continue_()
+    await visitor.reply.get_by_role("button", name="Good reply", pressed=False).wait_for()
+    await visitor.until(lambda: has_rating(visitor, 0), "another word stands")
+
+
+async def has_rating(visitor: Visitor, rating: int) -> bool:
+    return bool((await visitor.stored_reply())["rating"] == rating)
 
 
 async def test_a_connection_that_stays_away_is_said_and_can_be_tried_at_once(

@@ -13,6 +13,7 @@ const THUMB =
 export class Rating {
   #id;
   #given = { rating: 0, comment: "" };
+  #queue = Promise.resolve();
   #thumbs;
 
   /**
@@ -62,10 +63,15 @@ export class Rating {
 
   async #comment() {
     const said = await askRemark(this.#given);
-    if (said != null) await this.#give({ rating: this.#given.rating, comment: said });
+    if (said != null) this.#give({ rating: this.#given.rating, comment: said });
   }
 
-  async #give(body) {
+  // One after another: the last word stands, here and on the server.
+  #give(body) {
+    this.#queue = this.#queue.then(() => this.#keep(body));
+  }
+
+  async #keep(body) {
     const before = this.#given;
     this.#become({ ...before, ...body });
     try {
