@@ -231,6 +231,34 @@ async def test_the_latest_search_counts_and_a_failed_one_says_so(visitor: Visito
     await visitor.page.get_by_text("Nothing found.").wait_for()
 
 
+async def test_enter_opens_what_was_found_for_these_words_alone(visitor: Visitor) -> None:
+    page = visitor.page
+    for word in ("cormorant", "pelican"):
+        await page.goto(visitor.server.url)
+        await visitor.play({"text": word})
+        await visitor.sees_end()
+    pelican = page.url
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/conversations?search=pelican", hold)
+    await page.fill("#search", "cormorant")
+    await page.locator("#results li").wait_for()
+    await page.fill("#search", "pelican")
+    await page.press("#search", "Enter")
+    assert page.url == pelican
+
+    async def is_asked() -> bool:
+        return bool(held)
+
+    await visitor.until(is_asked, "nothing was looked for")
+    await page.press("#search", "Enter")
+    assert page.url == pelican
+    await page.goto(visitor.server.url)
+
+
 async def test_settings_hold_for_the_conversation_and_for_a_new_one_once_it_is_there(
     visitor: Visitor,
 ) -> None:

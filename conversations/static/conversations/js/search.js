@@ -18,6 +18,7 @@ export class Search {
   #request = null;
   #before = null;
   #sought = "";
+  #shown = "";
   #page;
 
   /**
@@ -115,6 +116,7 @@ export class Search {
   }
 
   #show(rows, text, ...more) {
+    this.#shown = this.#sought;
     this.#results.replaceChildren(...rows);
     this.#note.replaceChildren(make("span", {}, text), ...more);
     if (!text) this.#note.replaceChildren();
@@ -148,8 +150,10 @@ export class Search {
       event.preventDefault();
       event.stopPropagation();
       this.clear();
-    } else if (event.key === "Enter") this.#links[0]?.click();
-    else this.#move(event);
+    } else if (event.key === "Enter") {
+      // Until there is an answer, what is shown was found for other words.
+      if (this.#shown === this.#sought) this.#links[0]?.click();
+    } else this.#move(event);
   }
 
   #move(event) {
