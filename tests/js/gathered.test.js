@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 
-import { Carrier } from "../../conversations/static/conversations/js/gathered.js";
+import { byThread, Carrier } from "../../conversations/static/conversations/js/gathered.js";
 import { pauseAt, serve } from "../../conversations/static/conversations/js/gatherer.js";
 import { FakeClock } from "./fakes.js";
 
@@ -143,4 +143,29 @@ test("where the server, or the thread, is gone, it is an error of the network", 
   assert.ok(seen.error instanceof TypeError);
   far.refuses = true;
   await assert.rejects(carrier.fetch(URL_OF_STREAM, {}), TypeError);
+});
+
+test("a thread that fails is ended, and the page reads by itself", async (t) => {
+  const threads = [];
+  globalThis.Worker = class {
+    ended = 0;
+    constructor() {
+      threads.push(this);
+    }
+    postMessage() {}
+    terminate() {
+      this.ended += 1;
+    }
+  };
+  t.after(() => delete globalThis.Worker);
+  t.mock.method(globalThis, "fetch", async () => "by itself");
+  const read = byThread();
+  const [thread] = threads;
+  thread.onmessage({ data: { isReady: true } });
+  const init = { headers: { Accept: "text/event-stream" } };
+  const asked = read(URL_OF_STREAM, init);
+  thread.onerror();
+  await assert.rejects(asked, TypeError);
+  assert.equal(thread.ended, 1);
+  assert.equal(await read(URL_OF_STREAM, init), "by itself");
 });

@@ -11,6 +11,7 @@ export function byThread() {
     const worker = new Worker(addressOfScript(), { type: "module" });
     worker.onmessage = () => (carrier = new Carrier(worker)); // its first word: it is ready
     worker.onerror = () => {
+      worker.terminate(); // else its requests would go on, unread
       carrier?.fail();
       carrier = null;
     };
