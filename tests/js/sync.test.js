@@ -50,6 +50,21 @@ test("the first word from the server reads the list, and a conversation that is 
   assert.deepEqual(await done(), []);
 });
 
+test("what has changed is read at the next time where it could not be read", async () => {
+  const [clock, asked] = [new FakeClock(), []];
+  const readList = async (changed) => {
+    asked.push(changed);
+    if (asked.length === 1) throw new TypeError("Failed to fetch");
+    return 7;
+  };
+  const sync = new Sync({ clock, readList, shown: () => null });
+  sync.take({ type: "conversation.updated", revision: 6, conversation_id: "c" });
+  await clock.advance(60);
+  sync.take({ type: "conversation.updated", revision: 7, conversation_id: "d" });
+  await clock.advance(60);
+  assert.deepEqual(asked.map((ids) => ids.sort()), [["c"], ["c", "d"]]);
+});
+
 test("the changes of one moment are one request each", async () => {
   const { tell, done } = await known();
   tell(6, "message.created");

@@ -74,7 +74,12 @@ export class Sync {
     const wanted = this.#wantedList;
     const changed = [...this.#changed];
     this.#changed.clear();
-    this.#list = Math.max(this.#list, (await this.#page.readList(changed)) ?? wanted);
+    try {
+      this.#list = Math.max(this.#list, (await this.#page.readList(changed)) ?? wanted);
+    } catch (error) {
+      for (const id of changed) this.#changed.add(id);
+      throw error;
+    }
   }
 
   #wantList(revision) {
