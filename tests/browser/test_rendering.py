@@ -105,6 +105,15 @@ async def test_short_code_is_coloured_in_the_frame_that_shows_it(visitor: Visito
     assert coloured == 2
 
 
+async def test_code_is_coloured_beside_some_whose_colours_do_not_load(visitor: Visitor) -> None:
+    visitor.may_fail_to_load = True
+    await visitor.page.route("**/highlight-python*.js*", lambda route: route.abort())
+    await visitor.play({"text": '```python\nready = 1\n```\n\n```json\n{"ready": 1}\n```\n'})
+    await visitor.sees_end()
+    await visitor.reply.locator("code.language-json[data-coloured]").wait_for()
+    assert await visitor.reply.locator("[data-coloured]").count() == 1
+
+
 async def test_finished_blocks_are_never_touched_again(visitor: Visitor) -> None:
     await visitor.play(
         {"text": "first **block**\n\n- one\n- two\n\n"},
