@@ -41,7 +41,7 @@ export const openPrompts = outspoken("prompts", "openPrompts", "panel", "prompts
 export const openSettings = outspoken("settings", "openSettings", "panel");
 export const openShare = outspoken("share", "openShare", "panel", "share");
 export const reveal = outspoken("reveal", "reveal");
-export const showDetails = outspoken("details", "showDetails");
+export const showDetails = outspoken("details", "showDetails", "details");
 export const showPreferences = outspoken("preferences", "showPreferences");
 export const showShortcuts = outspoken("shortcuts", "showShortcuts");
 
