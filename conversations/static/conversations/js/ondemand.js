@@ -42,8 +42,8 @@ export const openSettings = outspoken("settings", "openSettings", "panel");
 export const openShare = outspoken("share", "openShare", "panel", "share");
 export const reveal = outspoken("reveal", "reveal");
 export const showDetails = outspoken("details", "showDetails", "details");
-export const showPreferences = outspoken("preferences", "showPreferences");
-export const showShortcuts = outspoken("shortcuts", "showShortcuts");
+export const showPreferences = outspoken("preferences", "showPreferences", "panel");
+export const showShortcuts = outspoken("shortcuts", "showShortcuts", "panel");
 
 /** See banners.js. */
 export async function showBanners(...given) {
