@@ -65,6 +65,31 @@ async def test_an_operator_watches_reads_and_stops_a_run_and_announces(
     assert found == []
 
 
+async def test_what_is_over_when_a_page_is_back_is_not_announced_there_any_more(
+    chromium: Browser, server: Server, visitor: Visitor
+) -> None:
+    visitor.may_fail_to_load = True
+    await visitor.play({"text": "Hello"})
+    await visitor.sees_end()
+    operator = await staff(chromium, server, "announcer")
+    page = operator.page
+    await page.goto(server.url + ANNOUNCE)
+    await page.fill("#id_text", "Back in a minute")
+    async with page.expect_navigation():
+        await page.click("[name=_save]")
+    banner = visitor.page.locator("#banners .banner", has_text="Back in a minute")
+    await banner.wait_for()
+    await visitor.context.set_offline(True)
+    await visitor.page.wait_for_selector("#status-line:has-text('offline')")
+    await page.get_by_role("link", name="Back in a minute").first.click()
+    await page.get_by_role("link", name="Delete").click()
+    async with page.expect_navigation():
+        await page.locator("#content [type=submit]").click()
+    await visitor.context.set_offline(False)
+    await banner.wait_for(state="detached")
+    await operator.leave()
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 async def test_statistics_are_drawn_without_a_breach(
     chromium: Browser, server: Server, visitor: Visitor, theme: Any

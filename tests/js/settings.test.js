@@ -4,7 +4,8 @@ import { readFileSync } from "node:fs";
 
 import { BOUNDS, settingsOf } from "../../conversations/static/conversations/js/settings.js";
 
-const api = readFileSync(new URL("../../conversations/api.py", import.meta.url), "utf8");
+const source = (name) => readFileSync(new URL(`../../conversations/${name}`, import.meta.url), "utf8");
+const api = source("requests.py") + source("api.py");
 
 test("what is left empty is left to the model", () => {
   assert.deepEqual(settingsOf("", ""), {});

@@ -20,6 +20,7 @@ const LOOK_MS = 20_000;
  * @param {(changed: string[]) => Promise<number | undefined>} page.readList
  * @param {(id: string) => void} page.onDeleted
  * @param {() => Promise<object | null>} page.readPerson asks who is here
+ * @param {() => void} page.onReturn called when the socket is open once more
  * @param {() => void} page.onSignedOut
  * @param {() => void} page.onSignedIn called when somebody is here again
  * @param {() => void} page.onNetwork called when the way to the server opens or closes
@@ -36,6 +37,7 @@ export function goLive(page) {
     isKnown: async () => (await page.readPerson()) !== null,
     isWatched: () => !document.hidden,
     onState(state) {
+      if (state === "open" && wasOpen) page.onReturn();
       wasOpen ||= state === "open";
       if (state === "refused") page.onSignedOut();
       if (state === "open" && wasRefused) page.onSignedIn();

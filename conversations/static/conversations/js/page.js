@@ -161,6 +161,7 @@ const live = goLive({
     if (current?.id === id) showMissing();
   },
   readPerson: introduce,
+  onReturn: readAnnouncements,
   onSignedOut: () => alarm({ status: 401 }),
   onSignedIn() {
     status.calm();
@@ -414,13 +415,18 @@ async function offerModels() {
   for (const one of open.values()) one.transcript.redraw();
 }
 
+// The socket brings them, too, but not the end of one that passed while it was closed.
 async function readAnnouncements() {
-  const { announcements } = await ask("/api/announcements");
-  if (announcements.length) showBanners(announcements);
+  try {
+    const { announcements } = await ask("/api/announcements");
+    if (announcements.length || byId("banners").childElementCount) showBanners(announcements);
+  } catch {
+    // With the next one.
+  }
 }
 
 offerModels().catch(alarm);
-readAnnouncements().catch(() => {}); // the socket brings them, too
+readAnnouncements();
 introduce({ attempts: Infinity }).then(resume).catch(alarm);
 show(location.pathname);
 invite();
