@@ -33,6 +33,8 @@ from conversations.limits.addresses import address_of_request
 from streaming import facts, metrics, threads
 from streaming.conf import conf as streaming_conf
 
+GUESTS_PER_MINUTE = 600
+"""New ones from one address."""
 _MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
@@ -121,15 +123,15 @@ async def _person(request: HttpRequest, *, checked: HttpRequest) -> Any:
 
 
 async def _check_rate_of_guests(request: HttpRequest) -> None:
-    """Refuse another guest from an address of too many: as many as it may start replies.
+    """Refuse another guest from an address of too many; off where starts are not limited so.
 
     Raises:
         TooManyRequests
     """
-    address, most = address_of_request(request), streaming_conf().starts_per_minute_per_address
-    if not address or not most:
+    address = address_of_request(request)
+    if not address or not streaming_conf().starts_per_minute_per_address:
         return
-    wait = await rates.count("guests", address, most_per_minute=most)
+    wait = await rates.count("guests", address, most_per_minute=GUESTS_PER_MINUTE)
     if wait:
         metrics.limits_hit.labels("guests_per_minute_per_address").inc()
         raise TooManyRequests(
