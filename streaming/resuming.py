@@ -54,10 +54,9 @@ def claim(worker_id: UUID, run_id: UUID, unsure: Claimed | None = None) -> Claim
 
 
 def _claim_once(worker_id: UUID, run_id: UUID, unsure: Claimed | None) -> Claimed | None:
-    if unsure is not None and is_ours(run_id, worker_id, unsure.new.claim):
-        return unsure
+    is_made = unsure is not None and is_ours(run_id, worker_id, unsure.new.claim)
     statements.lock_worker(worker_id)
-    return _claim(worker_id, run_id)
+    return unsure if is_made else _claim(worker_id, run_id)
 
 
 def _claim(worker_id: UUID, run_id: UUID) -> Claimed | None:

@@ -183,15 +183,16 @@ async def _begin_late(
             except (DatabaseError, InterfaceError):
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
-            if written and worker.id == worker_id and not worker.closing:
+            if not written:
+                break
+            if worker.id == worker_id and not worker.closing:
                 logger.warning("Run %s was written though nobody said so; it begins", new.run_id)
                 produce(begun)
                 worker.follower.hand_over(new.run_id)
                 return True
-            return False
+        return False
     finally:
         worker.opening.pop(new.run_id, None)
-    return False
 
 
 def _is_written(worker_id: UUID, new: NewRun) -> bool:

@@ -383,6 +383,20 @@ async def test_a_claim_that_was_not_made_after_all_is_made_anew(
     assert (await row(new.run_id)).claim == again.new.claim
 
 
+async def test_a_claim_whose_worker_was_declared_dead_meanwhile_is_not_gone_on_with(
+    set_streaming: SetStreaming,
+) -> None:
+    set_streaming(RECORDER=f"{__name__}.DeafRecorder")
+    taker = await alive()
+    new, _ = await lost_run("seen")
+    DeafRecorder.deaf_for.add(new.run_id)
+    with pytest.raises(Unsure) as unsure:
+        await threads.write(resuming.claim, taker, new.run_id)
+    assert await threads.write(takeover.declare_dead, Seen(taker, 0))
+    with pytest.raises(Fenced):
+        await threads.write(resuming.claim, taker, new.run_id, unsure.value.written)
+
+
 async def test_no_run_is_given_up_for_failures_while_storage_takes_no_beats(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
