@@ -71,7 +71,7 @@ BODY = encode({"content": script({"text": "never said"}, {"finish": "stop"})})
 
 
 async def _half_asked(client: Client, method: str, path: str) -> Connection:
-    """Send a request but for its last byte."""
+    """Send a request but for its last byte, once the server has begun to read its body."""
     connection = await Connection.open(client.server.port)
     lines = [
         f"{method} {path} HTTP/1.1",
@@ -80,9 +80,12 @@ async def _half_asked(client: Client, method: str, path: str) -> Connection:
         f"X-CSRFToken: {client.cookies['csrftoken']}",
         "Content-Type: application/json",
         f"Content-Length: {len(BODY)}",
+        "Expect: 100-continue",
     ]
-    connection.writer.write("\r\n".join([*lines, "", ""]).encode() + BODY[:-1])
-    await connection.writer.drain()
+    connection.writer.write("\r\n".join([*lines, "", ""]).encode())
+    await connection.read_head()
+    assert connection.status == 100
+    connection.writer.write(BODY[:-1])
     return connection
 
 
