@@ -81,7 +81,8 @@ run: $(VENV)/.installed $(VENV)/.installed-model
 
 CHECKS := lint types javascript
 
-test: setup
+test:
+	@$(MAKE) --no-print-directory --jobs=2 setup
 	@$(MAKE) --no-print-directory --keep-going $(if $(ARGS),$(CHECKS) pytest,pytest-parts FIRST="$(CHECKS)")
 
 setup: $(VENV)/.installed-dev packages model-required node_modules/.package-lock.json
@@ -99,11 +100,11 @@ model-required: $(VENV)/.installed-model
 	  echo "No offline model: $$(cat $(VENV)/.installed-model) (then: make model)" >&2; exit 1; fi
 
 # The parts run side by side, as many as keep two cores busy while most of them wait, the longest
-# first. A browser takes a core by itself: its second part begins about when the first one ends. What
+# first. A browser takes a core by itself: its first part begins when the second one has ended. What
 # needs the whole machine, a thousand clients, comes behind them, one after another.
-PARTS := browser-2 servers inside servers-postgresql browser-1 inside-postgresql law
+PARTS := browser-2 servers inside servers-postgresql inside-postgresql browser-1 law
 ALONE := vanish vanish-postgresql
-SIDE_BY_SIDE ?= 2
+SIDE_BY_SIDE ?= 3
 PART = $(MAKE) --no-print-directory --keep-going --output-sync=target
 INTEGRATION := tests/integration --ignore=tests/integration/test_prefix_law.py \
   --ignore=tests/integration/test_vanish.py
