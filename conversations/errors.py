@@ -1,10 +1,20 @@
 """Errors as the contract writes them, over HTTP."""
 
+import functools
 import logging
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseNotAllowed,
+    JsonResponse,
+)
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import get_language, gettext
@@ -17,6 +27,7 @@ from conversations.exceptions import (
     ChatError,
     CsrfFailed,
     InvalidField,
+    MethodNotAllowed,
     NotFound,
     NotSignedIn,
     StorageUnavailable,
@@ -101,6 +112,27 @@ def _reason(found: dict[str, Any]) -> str:
     if get_language() == "en":
         return str(found.get("msg", "does not fit"))
     return gettext("does not fit")
+
+
+def refusing_methods(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a view of the API refuse methods by the contract; Django and ninja use plain text."""
+
+    def said(response: HttpResponseBase) -> HttpResponseBase:
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        answer = respond(MethodNotAllowed())
+        answer["Allow"] = response["Allow"]
+        return answer
+
+    @functools.wraps(view)
+    async def asynchronous(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        return said(await view(*args, **kwargs))
+
+    @functools.wraps(view)
+    def synchronous(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        return said(view(*args, **kwargs))
+
+    return asynchronous if iscoroutinefunction(view) else synchronous
 
 
 def no_such_endpoint(request: HttpRequest, rest: str) -> HttpResponse:

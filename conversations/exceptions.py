@@ -3,7 +3,7 @@
 ChatError
 ├── CallerError            the request cannot be served as it is
 │   ├── BadJson  BadCursorGiven  InvalidField  UnknownModel  TooLarge  UnsupportedType
-│   ├── NotSignedIn  ScopeMissing  FiguresRefused  BadOrigin  NotFound
+│   ├── NotSignedIn  ScopeMissing  FiguresRefused  BadOrigin  NotFound  MethodNotAllowed
 │   ├── ReplyInProgress  IdReused
 │   └── OverLimit → TooManyRuns  TooManyRequests  TokenBudget  TooManyConnections
 └── NotNow                 the same request may be served later
@@ -96,6 +96,13 @@ class NotFound(CallerError):
     """Does not exist, or belongs to somebody else."""
 
     code, http_status, message = "not_found", 404, _("There is nothing here.")
+
+
+class MethodNotAllowed(CallerError):
+    """The path knows other methods; the header `Allow` names them."""
+
+    code, http_status = "method_not_allowed", 405
+    message = _("This cannot be done here.")
 
 
 class ReplyInProgress(CallerError):

@@ -7,7 +7,7 @@ from conversations import views
 from conversations.accounts.urls import account
 from conversations.api import api
 from conversations.console.urls import console
-from conversations.errors import no_such_endpoint
+from conversations.errors import no_such_endpoint, refusing_methods
 from conversations.manifest import manifest
 from conversations.sharing import page
 from conversations.streams import events
@@ -15,11 +15,14 @@ from conversations.streams import events
 app_name = "holdfast"
 
 _api, _, _api_name = api.urls
+for _endpoint in _api:
+    if isinstance(_endpoint, URLPattern):
+        _endpoint.callback = refusing_methods(_endpoint.callback)
 _own = [
     path("", views.new_conversation, name="new"),
     path("c/<uuid:conversation_id>", views.conversation, name="conversation"),
     path("s/<str:token>", page.shared, name="shared"),
-    path("api/runs/<uuid:run_id>/events", events, name="events"),
+    path("api/runs/<uuid:run_id>/events", refusing_methods(events), name="events"),
     path("manifest.webmanifest", manifest, name="manifest"),
     *account,
     *console,

@@ -168,4 +168,6 @@ async def test_failures_of_the_upstream_have_stable_reasons_and_no_details(alice
 
 async def test_only_get_reads_events(alice: Client) -> None:
     run_id = await asked(alice, await converse(alice), "Hello")
-    assert (await alice.ask("POST", f"/api/runs/{run_id}/events")).status_code == 405
+    answer = await alice.ask("POST", f"/api/runs/{run_id}/events")
+    assert error_of(answer) == (405, "method_not_allowed")
+    assert answer["Allow"] == "GET"
