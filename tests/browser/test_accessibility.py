@@ -127,6 +127,7 @@ async def test_no_page_breaks_a_rule(chromium: Browser, server: Server, theme: A
     await page.click(".account-button")
     found += await check(page, "menu")
     await page.get_by_role("menuitem", name="Settings").click()
+    await page.get_by_role("dialog").wait_for()
     found += await check(page, "settings")
     await page.keyboard.press("Escape")
     for entry in ("Keyboard shortcuts", "Prompts…"):
