@@ -19,7 +19,8 @@ It takes any POST to `…/chat/completions`. The last user message may be a scri
 
 Any other message is said back word by word with usage and `[DONE]`; where an assistant message
 follows it, from behind as much text as that has. A model named `status-429`
-answers with that status, one named `paced-20` says a word every 20 ms.
+answers with that status, one named `paced-20` says a word every 20 ms, and what it goes
+on with at once.
 
 `python -m tests.upstream --port 0` prints the address of its base URL and serves until it is ended.
 """
@@ -226,10 +227,11 @@ def _script_of(body: dict[str, Any]) -> dict[str, Any]:
         script = json.loads(asked)
         if isinstance(script, dict):
             return script
-    pause = int(model.removeprefix("paced-")) if model.startswith("paced-") else 0
     words = asked.split()
     last = body["messages"][-1] if body.get("messages") else {"role": "user"}
     behind = len(last["content"]) if last["role"] == "assistant" else 0
+    is_paced = model.startswith("paced-") and not behind
+    pause = int(model.removeprefix("paced-")) if is_paced else 0
     whole = "".join(f"{word} " for word in words)[behind:]
     said = [{"text": word, "pause_ms": pause} for word in re.findall(r"\S* ", whole)]
     rest = [{"finish": "stop"}, {"usage": [len(words), len(words)]}, {"done": True}]

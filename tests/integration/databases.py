@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import psycopg
 
-from tests.integration.servers import free_port, migrate
+from tests.integration.servers import Server, eventually, free_port, migrate
 
 CONVERSATIONS = "holdfast_conversations_conversation"
 MESSAGES = "holdfast_conversations_message"
@@ -131,6 +131,12 @@ def insert(database: str, table: str, **values: Any) -> None:
     with _connected(database, mode="rw") as connection:
         connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", [*values.values()])
         connection.commit()
+
+
+async def until_draining(server: Server) -> None:
+    """Wait until a worker has heard its SIGTERM."""
+    draining = f"SELECT id FROM {WORKERS} WHERE draining"
+    await eventually(lambda: rows(server.database, draining), 5, server.log)
 
 
 def count(database: str, table: str) -> int:

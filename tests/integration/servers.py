@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import re
 import secrets
@@ -28,6 +29,7 @@ START_SECONDS = 40.0
 GRACEFUL_SECONDS = 8
 _LOWEST_PORT = 12_000
 _PORTS = 20_000
+_given: set[int] = set()
 
 PASSED_ON = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH")
 """What a server may inherit; everything else of the developer's environment stays out."""
@@ -293,16 +295,29 @@ def migrate(database: str) -> None:
 
 
 def free_port() -> int:
-    """Give a port that is free and stays so while its server is restarted.
+    """Give a port that is free and stays so until its server is there, and while it is restarted.
 
     The kernel's own choice comes from the range that it takes for the near ends of connections, of
-    which other tests open thousands meanwhile.
+    which other tests open thousands meanwhile. Processes that run side by side share one file, in
+    which each locks the byte of every port that it was given, to its own end.
     """
+    claims = _claims()
     while True:
         port = _LOWEST_PORT + secrets.randbelow(_PORTS)
+        if port in _given:
+            continue
         with socket.socket() as sock, contextlib.suppress(OSError):
+            fcntl.lockf(claims, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+            _given.add(port)
             sock.bind(("127.0.0.1", port))
             return port
+
+
+@cache
+def _claims() -> int:
+    # Opened once: to close any descriptor of the file would give up all locks.
+    path = Path(tempfile.gettempdir()) / f"holdfast-ports-{os.getuid()}"
+    return os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
 
 
 def copy_of_project(target: Path) -> Path:

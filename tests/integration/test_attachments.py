@@ -1,6 +1,7 @@
 """Files through real servers: their sizes, what is held of them, and readers who leave."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,8 +41,11 @@ def memory_of(server: Server) -> int:
 
 
 def open_files(server: Server) -> list[str]:
-    links = Path(f"/proc/{server.pid}/fd").iterdir()
-    return [str(link.readlink()) for link in links if link.is_symlink()]
+    found = []
+    for link in Path(f"/proc/{server.pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.append(str(link.readlink()))
+    return found
 
 
 async def upload(client: Client, content: bytes, path: str = "/api/attachments") -> Response:

@@ -71,7 +71,8 @@ def text_of(events: list[dict[str, Any]]) -> str:
 
 
 async def test_curl_asks_resumes_reads_text_and_stops(servers: Servers, tmp_path: Path) -> None:
-    server = await servers.start(env={"DEMO_TOKENS_PER_SECOND": "300"})
+    # Slow enough that the reply is not over before somebody comes back to it, or stops it.
+    server = await servers.start(env={"DEMO_TOKENS_PER_SECOND": "100"})
     blocks = examples("curl", "bash")
     script = f"printf '{MARK}'\n".join(block.replace(ADDRESS, server.url) for block in blocks)
     script += (
@@ -120,7 +121,7 @@ async def test_python_follows_over_many_connections(servers: Servers, tmp_path: 
 async def test_python_converses_over_a_websocket_and_comes_back_after_a_restart(
     servers: Servers, tmp_path: Path
 ) -> None:
-    server = await servers.start(env={"DEMO_TOKENS_PER_SECOND": "100"})
+    server = await servers.start(env={"DEMO_TOKENS_PER_SECOND": "20"})
     example = asyncio.create_task(run_python(server, tmp_path, "Python, WebSocket"))
     await eventually(lambda: _has_commits(server, 5), 20, "the example started no reply")
     await server.terminate()
@@ -144,7 +145,7 @@ async def chromium() -> AsyncIterator[Browser]:
 async def test_a_page_has_exactly_the_stored_text(
     servers: Servers, chromium: Browser, title: str
 ) -> None:
-    server = await servers.start(env=BRIEF)
+    server = await servers.start(env=BRIEF | {"DEMO_TOKENS_PER_SECOND": "60"})
     page: Page = await chromium.new_page()
     await page.goto(server.url)
     shared, example = *examples("In a page", "js"), *examples(title, "js")

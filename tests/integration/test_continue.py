@@ -23,6 +23,8 @@ from tests.upstream import FakeUpstream
 
 ENV = {"STREAMING_ON_WORKER_LOSS": "continue", "STREAMING_HEARTBEAT_SECONDS": "0.2"}
 WORDS = " ".join(f"word{number}" for number in range(200))
+SLOW = "paced-100"
+"""Says `WORDS` in 20 s: longer than it takes until somebody else goes on."""
 
 
 async def pair(servers: Servers, database: str, **env: str) -> tuple[Server, Server]:
@@ -47,6 +49,12 @@ def talking(pieces: int = 250, pause_ms: float = 8) -> list[dict[str, Any]]:
     return talk(random.Random(pieces), pieces, pause_ms)
 
 
+def talking_until(gate: str, pieces: int = 250) -> list[dict[str, Any]]:
+    """What cannot be at its end before a gate is open."""
+    *said, finish = talking(pieces)
+    return [*said, {"gate": gate}, {"text": "and that is all"}, finish]
+
+
 async def whole(client: Client, conversation: str, said: str, readers: Sequence[Reading]) -> None:
     """Check that a reply is complete, that nothing is doubled, and what its readers saw of it."""
     message = await client.settled(conversation, readers[0].ledger.run_id, 5)
@@ -64,11 +72,12 @@ async def test_another_worker_goes_on_after_a_kill(
     client = await servers.client(first)
     there = client.at(second)
     conversation = await client.new_conversation()
-    steps = talking()
+    steps = talking_until("end")
     local = await client.send(conversation, script(*steps))
     follower = await there.follow(local.ledger.run_id)
     await local.until_received(moment)
     first.kill()
+    second.open_gate("end")
     await local.until_closed()
     resumed = await there.follow(local.ledger.run_id, local.ledger.cursor)
     await resumed.until_ended()
@@ -162,11 +171,12 @@ async def test_what_a_drain_leaves_goes_on_elsewhere(servers: Servers, database:
     client = await servers.client(first)
     there = client.at(second)
     conversation = await client.new_conversation()
-    steps = talking(300)
+    steps = talking_until("end")
     local = await client.send(conversation, script(*steps))
     follower = await there.follow(local.ledger.run_id)
     await local.until_received(300)
     assert await first.terminate() in (0, -15)
+    second.open_gate("end")
     await local.until_closed()
     assert local.ended is None, "a planned close means that there is more"
     resumed = await there.follow(local.ledger.run_id, local.ledger.cursor)
@@ -185,8 +195,8 @@ async def upstream() -> AsyncIterator[FakeUpstream]:
 
 
 def _asking(upstream: FakeUpstream, *, continuing: bool) -> dict[str, str]:
-    models = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_MODELS": "paced-20"}
-    return models | ({"OPENAI_CONTINUING_MODELS": "paced-20"} if continuing else {})
+    models = {"OPENAI_BASE_URL": upstream.base_url, "OPENAI_MODELS": SLOW}
+    return models | ({"OPENAI_CONTINUING_MODELS": SLOW} if continuing else {})
 
 
 async def test_a_worker_that_comes_back_from_a_pause_stops_spending_and_writes_nothing(
@@ -197,7 +207,7 @@ async def test_a_worker_that_comes_back_from_a_pause_stops_spending_and_writes_n
     first, second = await strangers(servers, database, **_asking(upstream, continuing=True))
     client = await servers.client(first)
     there = client.at(second)
-    conversation = await client.new_conversation(model="paced-20")
+    conversation = await client.new_conversation(model=SLOW)
     local = await client.send(conversation, WORDS)
     await local.until_received(50)
     follower = await there.follow(local.ledger.run_id)
@@ -226,7 +236,7 @@ async def test_a_reply_of_a_model_that_cannot_go_on_is_interrupted(
     first, second = await pair(servers, database, **_asking(upstream, continuing=False))
     client = await servers.client(first)
     there = client.at(second)
-    conversation = await client.new_conversation(model="paced-20")
+    conversation = await client.new_conversation(model=SLOW)
     local = await client.send(conversation, WORDS)
     await local.until_received(50)
     first.kill()

@@ -3,11 +3,11 @@
 from uuid import UUID
 
 from tests.integration.client import Client, Connection, Response, encode
-from tests.integration.databases import MESSAGES, WORKERS, rows
+from tests.integration.databases import MESSAGES, rows, until_draining
 from tests.integration.fleet import Servers
 from tests.integration.law import breaches_of_reading
 from tests.integration.scripts import script
-from tests.integration.servers import Server, eventually
+from tests.integration.servers import Server
 
 ENV = {"STREAMING_DRAIN_SECONDS": "8"}
 
@@ -23,7 +23,7 @@ async def test_readiness_and_starts_are_503_while_a_reply_goes_on(servers: Serve
     start = await _half_asked(client, "POST", f"/api/conversations/{other}/messages")
     ready = await _half_asked(client, "GET", "/readyz")
     server.term()
-    await _is_draining(server)
+    await until_draining(server)
     refused = await _asked(start)
     assert (refused.status, refused.code) == (503, "draining")
     assert int(refused.headers["retry-after"]) > 0
@@ -103,8 +103,3 @@ async def _asked(connection: Connection) -> Response:
 def _written(server: Server, conversation: str) -> list[tuple[object, ...]]:
     key = UUID(conversation).hex
     return rows(server.database, f"SELECT id FROM {MESSAGES} WHERE conversation_id = '{key}'")
-
-
-async def _is_draining(server: Server) -> None:
-    draining = f"SELECT id FROM {WORKERS} WHERE draining"
-    await eventually(lambda: rows(server.database, draining), 5, server.log)

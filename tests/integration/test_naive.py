@@ -93,7 +93,9 @@ async def play(servers: Servers, server: Server, case: Case) -> str:
             return await _stored(client, conversation, run_id)
         case _:
             leave(case.act)
-    await asyncio.sleep(0.5)  # time for a save that is still under way
+            await eventually(lambda: _stored(client, conversation, run_id), 20, "nothing is stored")
+            return await _stored(client, conversation, run_id)
+    await asyncio.sleep(0.5)  # time for a save that must not come
     return await _stored(client, conversation, run_id)
 
 

@@ -162,7 +162,7 @@ async def test_llama_cpp_killed_in_mid_reply_fails_the_reply_and_keeps_its_text(
     servers.started.append(server)
     await server.start()
     client = await servers.client(server)
-    conversation = await client.new_conversation(model=None)
+    conversation = await client.new_conversation(model=None, settings={"temperature": 0})
     reader = await client.send(conversation, "Tell a very long story about the sea.")
     await reader.until_received(60, 30)
     llama_cpp.kill()
