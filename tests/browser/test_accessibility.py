@@ -108,7 +108,7 @@ async def test_the_keyboard_alone_sends_stops_edits_changes_branches_and_searche
     await page.wait_for_url("**/")
     await page.keyboard.press("Control+K")
     await page.keyboard.type(word)
-    await page.locator("#results mark").first.wait_for()
+    await page.locator("#results mark", has_text=word).first.wait_for()
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("Enter")
     await page.wait_for_url("**/c/*")

@@ -61,8 +61,16 @@ async def test_staff_watch_the_log_filter_it_and_write_into_it(
     await page.get_by_role("link", name="Streams").click()
     await expect(page.locator("[data-kind=events] dd")).to_have_text(re.compile("[1-9]"))
     await page.get_by_role("link", name="Connection").click()
-    for place in ("#stream", "#socket"):
-        await page.locator(f"{place}[data-verdict=fine]").wait_for()
+
+    async def is_fine() -> bool:
+        # A machine that stalls meanwhile has bursts, too: it may be asked again.
+        if await page.locator(".verdict[data-verdict=fine]").count() == 2:
+            return True
+        if await page.locator("#again:enabled").count():
+            await page.click("#again")
+        return False
+
+    await visitor.until(is_fine, "the connection is not found to be fine", 40)
     await visitor.leave()
     assert visitor.complaints() == []
 

@@ -67,7 +67,7 @@ async def test_conversations_are_listed_by_date_and_renamed(visitor: Visitor) ->
     await visitor.page.locator("#title", has_text="another name").wait_for()
     await choose(visitor, "a first one", "Pin")
     await lists(visitor, "a first one", "another name")
-    assert await visitor.page.locator(".group-heading").all_inner_texts() == ["Pinned", "Today"]
+    await expect(visitor.page.locator(".group-heading")).to_have_text(["Pinned", "Today"])
     await visitor.reload()
     await lists(visitor, "a first one", "another name")
 
@@ -286,7 +286,7 @@ async def test_settings_hold_for_the_conversation_and_for_a_new_one_once_it_is_t
     await page.locator("dialog.settings").wait_for(state="detached")
     stored = await call(visitor, "GET", path)
     assert (stored["settings"], stored["model"]) == ({"max_output_tokens": 100}, "demo")
-    assert await page.input_value("#model") == "demo"
+    await expect(page.locator("#model")).to_have_value("demo")
     await page.click(".new-button")
     await page.click("#settings-open")
     assert await page.get_by_label("System prompt").input_value() == ""

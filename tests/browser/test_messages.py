@@ -258,14 +258,15 @@ async def test_an_opinion_that_is_changed_at_once_is_sent_after_the_first(visito
 
     await visitor.page.route("**/feedback", hold)
     await visitor.reply.get_by_role("button", name="Good reply").dblclick()
-    await visitor.page.wait_for_timeout(100)
-    assert len(asked) == 1
 
-    async def second() -> bool:
-        return len(asked) == 2
+    async def sent(number: int) -> bool:
+        return len(asked) == number
 
+    await visitor.until(lambda: sent(1), "no word was sent")
+    await visitor.page.evaluate("() => new Promise(requestAnimationFrame)")
+    assert await sent(1)
     await asked[0].continue_()
-    await visitor.until(second, "the second word was not sent")
+    await visitor.until(lambda: sent(2), "the second word was not sent")
     await asked[1].continue_()
     await visitor.reply.get_by_role("button", name="Good reply", pressed=False).wait_for()
     await visitor.until(lambda: has_rating(visitor, 0), "another word stands")

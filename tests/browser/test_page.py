@@ -1,5 +1,7 @@
 """The page around the replies: composer, list, narrow screens, hostile text."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.async_api import Route, expect
 
@@ -127,6 +129,64 @@ async def test_a_conversation_without_a_model_does_not_get_that_of_the_one_befor
     }""")
     await page.get_by_role("link", name="without").click()
     await expect(page.locator("#model")).to_have_value(chosen)
+
+
+async def test_a_conversation_that_is_still_being_read_is_asked_by_its_own_model(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    await visitor.choose("demo")
+    await visitor.say("by the demo model")
+    await visitor.sees_end()
+    conversation = visitor.page.url
+    await page.click(".new-button")
+    await visitor.play({"text": "by another model"})
+    await visitor.sees_end()
+    await page.reload()
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/conversations/*?messages=false", hold)
+    await page.locator(f"a[href='{urlsplit(conversation).path}']").first.dispatch_event("click")
+    async with page.expect_request(lambda request: request.method == "POST") as asked:
+        await visitor.say("and once more")
+    assert "model" not in (await asked.value).post_data_json
+    await visitor.sees_end()
+    for route in held:
+        await route.continue_()
+    assert [one["model"] for one in await visitor.stored() if one["role"] == "assistant"] == [
+        "demo"
+    ] * 2
+
+
+async def test_a_model_that_is_chosen_while_the_conversation_is_read_stays_chosen(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    await visitor.play({"text": "by the scripted model"})
+    await visitor.sees_end()
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/conversations/*?messages=false", hold)
+    await page.reload()
+
+    async def is_asked() -> bool:
+        return bool(held)
+
+    await visitor.until(is_asked, "the conversation is not read")
+    stale = await held[0].fetch()
+    async with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        await visitor.choose("demo")
+    await held[0].fulfill(response=stale)
+    await visitor.sees("by the scripted model")
+    assert await page.input_value("#model") == "demo"
+    for route in held[1:]:
+        await route.continue_()
 
 
 async def test_a_page_that_meets_no_server_learns_who_is_here_once_there_is_one(

@@ -213,6 +213,28 @@ async def test_the_button_of_a_menu_closes_it_as_well(visitor: Visitor) -> None:
     await expect(menu).to_be_visible()
 
 
+async def test_the_menu_of_the_account_stays_its_button_s_while_the_page_learns_who_is_here(
+    visitor: Visitor,
+) -> None:
+    page = visitor.page
+    held: list[Route] = []
+
+    async def hold(route: Route) -> None:
+        held.append(route)
+
+    await page.route("**/api/session", hold)
+    await visitor.reload()
+    button, menu = page.locator(".account-button"), page.get_by_role("menu")
+    await button.click()
+    await expect(menu).to_be_visible()
+    for route in held:
+        await route.continue_()
+    await page.locator(".account-name", has_text="Guest").wait_for()
+    await expect(button).to_have_attribute("aria-expanded", "true")
+    await button.click()
+    await expect(menu).to_have_count(0)
+
+
 async def test_a_search_begun_with_keys_leaves_them_what_they_do(visitor: Visitor) -> None:
     page = visitor.page
     await visitor.play({"text": "first "}, {"gate": visitor.gate}, {"text": "never"})

@@ -81,6 +81,7 @@ async def test_the_conversation_is_saved_as_a_file_with_its_title(visitor: Visit
 
 async def test_a_long_export_shows_how_much_has_come_and_is_saved(visitor: Visitor) -> None:
     page = visitor.page
+    await page.locator(".account-name", has_text="Guest").wait_for()  # the first answer is here
     async with page.expect_response("**/api/session"):  # which makes the visitor a known guest
         await visitor.play({"text": SAID})
     await visitor.sees_end()

@@ -20,6 +20,11 @@ async def test_signing_out_in_one_tab_cuts_the_reply_in_the_other(visitor: Visit
     other = await visitor.tab()
     visitor.may_fail_to_load = other.may_fail_to_load = True
     socket_closed, stream_closed = asyncio.Event(), asyncio.Event()
+
+    async def has_socket() -> bool:
+        return bool(other.frames)
+
+    await other.until(has_socket, "no socket was opened")  # that one ends with the reload
     other.page.on("websocket", lambda socket: socket.on("close", lambda _: socket_closed.set()))
     await other.reload()
     async with other.page.expect_response(carries_events) as begun:

@@ -175,8 +175,12 @@ async def test_without_sockets_the_list_is_looked_at_now_and_then(
     async with visitor.page.expect_response("**/api/revision"):
         await visitor.page.clock.fast_forward(3_000)
     await api(visitor, "PATCH", f"/api/conversations/{visitor.conversation}", title="Elsewhere")
-    await visitor.page.clock.fast_forward(21_000)
-    await visitor.page.locator(ROWS, has_text="Elsewhere").wait_for()
+
+    async def is_found() -> bool:
+        await visitor.page.clock.fast_forward(21_000)
+        return bool(await visitor.page.locator(ROWS, has_text="Elsewhere").count())
+
+    await visitor.until(is_found, "what changed elsewhere is not listed")
     await visitor.leave()
     assert visitor.complaints() == []
 
@@ -191,7 +195,7 @@ async def test_an_editor_stays_while_another_tab_turns_to_another_version(visito
     await editor.fill("half a thought")
     async with visitor.page.expect_response("**/messages"):
         await other.page.get_by_role("button", name="Edit").click()
-        again = json.dumps({"steps": [{"text": "second"}]})
+        again = json.dumps({"steps": [{"text": "second"}, {"gate": visitor.gate}]})
         await other.page.get_by_role("textbox", name="Edit the message").fill(again)
         await other.page.get_by_role("button", name="Save & send").click()
         await other.sees("second")
@@ -203,3 +207,6 @@ async def test_an_editor_stays_while_another_tab_turns_to_another_version(visito
     await visitor.page.get_by_role("button", name="Cancel").click()
     await onward.click()
     await visitor.sees("second")
+    visitor.open_gate()
+    for tab in (visitor, other):
+        await tab.sees_end()

@@ -8,6 +8,11 @@ import { showPreferences, showShortcuts } from "./ondemand.js";
 
 export class Account {
   #place = byId("account");
+  #face = make("span", { className: "account-face" });
+  #shownName = make("span", { className: "account-name" });
+  // Drawn once: what is pressed, or has the focus, or an open menu, is not taken away.
+  #button = menuButton({ label: "", className: "account-button", items: () => this.#items() });
+  #ways = ways(this.#place.dataset);
   #user = null;
   #last = "";
   #guests = false;
@@ -19,6 +24,8 @@ export class Account {
    */
   constructor(page) {
     this.page = page;
+    this.#button.replaceChildren(this.#face, this.#shownName);
+    this.#place.replaceChildren(this.#ways, this.#button);
     this.#draw();
   }
 
@@ -42,11 +49,11 @@ export class Account {
 
   #draw() {
     const name = this.#name;
-    const label = interpolate(gettext("Account: %s"), [name]);
-    const button = menuButton({ label, className: "account-button", items: () => this.#items() });
-    const face = make("span", { className: "account-face", data: { initial: [...name][0] } });
-    button.replaceChildren(face, make("span", { className: "account-name" }, name));
-    this.#place.replaceChildren(...this.#ways(), button);
+    this.#button.title = interpolate(gettext("Account: %s"), [name]);
+    this.#button.setAttribute("aria-label", this.#button.title);
+    this.#face.dataset.initial = [...name][0];
+    this.#shownName.textContent = name;
+    this.#ways.hidden = this.#hasAccount;
   }
 
   get #name() {
@@ -56,15 +63,6 @@ export class Account {
 
   get #hasAccount() {
     return Boolean(this.#user) && !this.#user.guest;
-  }
-
-  // Whoever has no account is led to one in plain sight.
-  #ways() {
-    const { signIn, signUp } = this.#place.dataset;
-    if (this.#hasAccount) return [];
-    const links = [wayTo(signIn, gettext("Sign in"))];
-    if (signUp) links.push(wayTo(signUp, gettext("Create an account")));
-    return [make("p", { className: "account-ways" }, ...links)];
   }
 
   #items() {
@@ -84,6 +82,13 @@ export class Account {
     const { onTransport } = this.page;
     showPreferences({ user: this.#user, name: this.#name, hasAccount: this.#hasAccount, onTransport });
   }
+}
+
+// Whoever has no account is led to one in plain sight.
+function ways({ signIn, signUp }) {
+  const links = [wayTo(signIn, gettext("Sign in"))];
+  if (signUp) links.push(wayTo(signUp, gettext("Create an account")));
+  return make("p", { className: "account-ways" }, ...links);
 }
 
 // Leads back to the conversation that is open when it is taken.

@@ -15,11 +15,13 @@ export class OpenConversation {
   #follower = null;
   #follows = 0;
   #choices = 0;
+  #modelChoices = 0;
   #connection = { state: "closed", accepted: true };
   #wantsStop = false;
   #leaving = false;
   #tree = new Tree();
   #head = latestWins((head) => this.#change({ head }));
+  #keptModel = latestWins((model) => this.#change({ model }));
 
   /**
    * @param {string} id
@@ -62,6 +64,7 @@ export class OpenConversation {
     this.#leaving = false;
     if (this.isNew || this.isRunning) return;
     const [follows, choices] = [this.#follows, this.#choices];
+    const modelChoices = this.#modelChoices;
     const [conversation, { messages, revision }] = await again(() => {
       const path = `/api/conversations/${this.id}`;
       return Promise.all([ask(`${path}?messages=false`), ask(`${path}/messages`)]);
@@ -70,7 +73,8 @@ export class OpenConversation {
     if (this.#follows !== follows || this.#leaving) return;
     this.loaded = true;
     this.revision = Math.min(conversation.revision, revision);
-    this.model = conversation.model;
+    const isChosen = this.#modelChoices !== modelChoices || this.#keptModel.wanted !== undefined;
+    if (!isChosen) this.model = conversation.model;
     this.title = conversation.title;
     // Nor is a branch known there that was chosen since; and one that is written in is not taken away.
     const isKept = this.#choices !== choices || this.transcript.isEdited;
@@ -79,6 +83,23 @@ export class OpenConversation {
     this.#show();
     const running = messages.find((message) => message.status === "running");
     if (running) this.#follow(this.transcript.of(running.id)?.reply ?? replyFrom(running));
+  }
+
+  /** Take the model that somebody chose and the server knows; what is being read may not have it. */
+  use(model) {
+    this.#modelChoices += 1;
+    this.model = model;
+  }
+
+  /** Take the model that somebody chose, and keep it. */
+  async choose(model) {
+    this.use(model);
+    if (this.isNew) return;
+    try {
+      await this.#keptModel.keep(model);
+    } finally {
+      this.#modelChoices += 1;
+    }
   }
 
   /** Ask; the question and the waiting reply are shown at once. */
@@ -202,7 +223,10 @@ export class OpenConversation {
     const { head } = this.#tree;
     // What the server is still being told of becomes the head there by itself.
     if (head === this.reply?.id && !this.#follower.accepted) return;
-    this.#head.keep(head).catch((error) => this.#page.onTrouble(this, error));
+    this.#head
+      .keep(head)
+      .catch((error) => this.#page.onTrouble(this, error))
+      .finally(() => (this.#choices += 1)); // what was read meanwhile may not know of it
   }
 
   #continue(reply) {

@@ -24,14 +24,15 @@ export function menuButton({ label, path, className = "icon-button", items }) {
       onpointerdown() {
         wasOpen = button.getAttribute("aria-expanded") === "true";
       },
-      onclick: ({ detail }) => (detail && wasOpen) || open(button, label, items()),
+      onclick: ({ detail }) => (detail && wasOpen) || open(button, items()),
     },
     path ? icon(path) : label,
   );
   return button;
 }
 
-function open(button, label, items) {
+function open(button, items) {
+  const label = button.getAttribute("aria-label");
   const menu = make("div", { className: "menu", role: "menu", popover: "auto", aria: { label } });
   menu.append(...items.map((item) => entry(item, menu)));
   menu.addEventListener("keydown", (event) => move(event, menu));

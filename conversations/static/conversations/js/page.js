@@ -90,7 +90,7 @@ placeTopMenu({
 const reports = {
   nameOf: (model) => picker.nameOf(model),
   models: () => picker.models,
-  chosenModel: () => picker.value,
+  chosenModel,
   heartbeatSeconds: () => heartbeatSeconds,
   transport: () => live.transport,
   steady: (one, element, change) => (one === current ? scroll.steady(element, change) : change()),
@@ -192,6 +192,7 @@ async function show(pathname) {
   sidebar.select(id);
   sidebar.close();
   pointAdmin();
+  if (current?.loaded && !current.isNew) picker.choose(current.model);
   drawState();
   if (!current) {
     entitle("");
@@ -219,7 +220,7 @@ async function changeSettings() {
   const one = current?.isNew ? null : current;
   const values = await openSettings(one?.id ?? null, { ...newSettings, model: picker.value });
   if (!values) return;
-  if (one) one.model = values.model ?? "";
+  if (one) one.use(values.model ?? "");
   else newSettings = { system_prompt: values.system_prompt, settings: values.settings };
   if (one === current) picker.choose(values.model);
 }
@@ -256,7 +257,13 @@ function send(text, attachments = []) {
     scroll.show(current.transcript.element);
   }
   drafting.sent(current.id);
-  current.send(text, picker.value, attachments);
+  current.send(text, chosenModel(), attachments);
+}
+
+/** The model to ask; of a conversation that is still being read the server knows it. */
+function chosenModel() {
+  if (current && !current.loaded) return current.model || undefined;
+  return picker.value;
 }
 
 /** Put a conversation into the list that begins with this. */
@@ -336,12 +343,8 @@ function signInLink() {
 
 async function keepModel(model) {
   composer.sees = picker.sees;
-  const one = current; // another one may be shown when it is answered
-  if (!one || one.isNew) return;
   try {
-    const path = `/api/conversations/${one.id}`;
-    await again(() => ask(path, { method: "PATCH", body: { model } }), { attempts: 3 });
-    one.model = model;
+    await current?.choose(model);
   } catch (error) {
     alarm(error);
   }
