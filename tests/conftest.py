@@ -9,6 +9,7 @@ from asgiref.sync import sync_to_async
 from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.test import AsyncClient
+from django.utils import timezone
 from pytest_django import DjangoDbBlocker, Settings
 
 from streaming import threads, workers
@@ -137,6 +138,13 @@ async def current_worker(database_threads: None) -> AsyncIterator[LocalWorker]:
 
 
 @pytest.fixture
+def stopped_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no time pass, as far as Django's clock tells."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+
+
+@pytest.fixture
 def impatient_database() -> Iterator[None]:
     """Let statements wait for a lock for a moment only."""
     options: dict[str, Any] = connection.settings_dict["OPTIONS"]
@@ -145,7 +153,6 @@ def impatient_database() -> Iterator[None]:
         options["timeout"] = 0.1
     else:
         options["options"] = "-c lock_timeout=100"
-        options["pool"] = {**options["pool"], "timeout": 0.2}
         connection.close()
         connection.close_pool()
     yield

@@ -1,5 +1,6 @@
 """The administration: what it shows, what it never lets one change, and what it costs."""
 
+import re
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
@@ -214,14 +215,9 @@ def test_a_run_is_listed_with_owner_model_worker_and_age(
 ) -> None:
     _running(conversation, alice)
     page = _page(staff, RUNS)
-    for text in (
-        "alice",
-        "demo",
-        "alpha:77",
-        "1 min 30 s",
-        reverse(CHANGE, args=[conversation.id]),
-    ):
+    for text in ("alice", "demo", "alpha:77", reverse(CHANGE, args=[conversation.id])):
         assert text in page
+    assert re.search("1 min 3[0-9] s", page)
 
 
 def test_a_run_of_a_worker_that_is_gone_is_still_listed(

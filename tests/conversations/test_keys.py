@@ -254,8 +254,9 @@ async def test_a_revoked_key_loses_its_sockets_and_streams_and_opens_no_more(
     assert await threads.write(lambda: keys.revoke(ApiKey.objects.all())) == 1
     async with asyncio.timeout(5):
         heard = await stream
-        while (output := await communicator.receive_output())["type"] != "websocket.close":
-            pass
+        output = {"type": ""}
+        while output["type"] != "websocket.close":
+            output = await communicator.receive_output(timeout=5)
     assert "ended" not in {event["type"] for event in heard}
     assert output["code"] == NOT_SIGNED_IN
     response = await program.ask("GET", path, authorization=key)

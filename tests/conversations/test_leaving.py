@@ -109,6 +109,7 @@ async def test_whoever_has_a_password_gives_it(alice: Client) -> None:
     assert (await leave(alice, confirm="alice", password="correct horse")).status_code == 204
 
 
+@pytest.mark.usefixtures("stopped_clock")
 async def test_a_stolen_session_cannot_guess_the_password_by_leaving(alice: Client) -> None:
     def set_password() -> None:
         alice.user.set_password("correct horse")

@@ -67,8 +67,9 @@ async def test_a_session_that_ended_loses_its_socket_and_its_streams(
     await end(clients, here)
     async with asyncio.timeout(5):
         heard = [*(await stream), *(await second)]
-        while (output := await communicator.receive_output())["type"] != "websocket.close":
-            pass
+        output = {"type": ""}
+        while output["type"] != "websocket.close":
+            output = await communicator.receive_output(timeout=5)
     assert output["code"] == NOT_SIGNED_IN
     if end is not delete:
         assert "ended" not in {event["type"] for event in heard}

@@ -177,7 +177,7 @@ async def test_one_persons_many_starts_do_not_delay_another_persons(
             holder.execute(f"SELECT 1 FROM {PERSON} WHERE user_id = %s FOR UPDATE", alice.user.pk)
         starts = [asyncio.create_task(replies.start(alice.user.pk, start)) for start in hers]
         await until(watcher.waiting)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             begun = await replies.start(bob.user.pk, his)
         assert begun.new is not None
         if not holder.sqlite:

@@ -16,6 +16,7 @@ from tests.conftest import Client
 from tests.conversations.test_account_pages import PASSWORD, doors, who
 
 __all__ = ["doors"]
+pytestmark = pytest.mark.usefixtures("stopped_clock")
 SIGN_IN = "/account/sign-in"
 ADMIN = "/admin/login/"
 

@@ -290,7 +290,7 @@ async def test_small_items_are_joined_by_size() -> None:
 
 async def test_what_gathered_is_given_when_its_time_has_come() -> None:
     forever = asyncio.Event()
-    stream = coalesced(Numbers("a", "b", "c", forever), every_ms=30)
+    stream = coalesced(Numbers("a", "b", "c", forever), every_ms=500)
     assert await anext(stream) == "a"
     async with asyncio.timeout(5):
         assert await anext(stream) == "bc"

@@ -157,12 +157,13 @@ async def test_deletion_on_another_worker_ends_the_run_for_every_reader(
 async def test_a_reader_elsewhere_keeps_a_run_alive_under_stop(
     make_worker: MakeWorker, set_streaming: SetStreaming
 ) -> None:
-    set_streaming(DISCONNECT_GRACE_SECONDS=0)
+    set_streaming(DISCONNECT_GRACE_SECONDS=60)
     owner, other = await make_worker(), await make_worker()
     tap = Tap()
     run = await begin(owner, tap, on_disconnect="stop")
     async with reading(other, run.run_id) as there:
         await until(lambda: there.started)
+        set_streaming(DISCONNECT_GRACE_SECONDS=0)
         async with reading(owner, run.run_id):
             pass
         later = asyncio.get_running_loop().time() + 1

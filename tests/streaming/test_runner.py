@@ -177,16 +177,15 @@ async def test_no_progress_ends_a_run_that_waits_for_its_source(
 
 
 async def test_a_keep_alive_is_progress(worker: LocalWorker, set_streaming: SetStreaming) -> None:
-    set_streaming(NO_PROGRESS_SECONDS=1.5)
-
-    async def source() -> Source:
-        for _ in range(12):
-            await asyncio.sleep(0.2)
-            yield Progress()
-        yield Finish()
-
-    reply = await settled(await begin(worker, source()))
-    assert reply.status == "completed"
+    set_streaming(NO_PROGRESS_SECONDS=60)
+    tap = Tap()
+    run = await begin(worker, tap)
+    await until(lambda: run.awaiting_since)
+    noted = run.awaiting_since
+    tap.give(Progress())
+    await until(lambda: run.awaiting_since and run.awaiting_since > noted)
+    tap.finish()
+    assert (await settled(run)).status == "completed"
 
 
 async def test_a_deadline_ends_a_run_that_never_stops_talking(

@@ -142,7 +142,7 @@ async def test_a_heartbeat_of_0_is_no_heartbeat(
 async def test_a_connection_closes_as_planned_without_an_end(
     worker: LocalWorker, set_streaming: SetStreaming
 ) -> None:
-    set_streaming(CONNECTION_SECONDS=0.3)
+    set_streaming(CONNECTION_SECONDS=1)
     tap = Tap()
     run = await begin(worker, tap)
     tap.say("so far")

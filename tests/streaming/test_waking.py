@@ -34,7 +34,7 @@ LINES = {
     "sqlite": [pytest.param("redis", marks=pytest.mark.redis)],
     "postgresql": ["notify", pytest.param("redis", marks=pytest.mark.redis)],
 }
-SOON = 3.0
+SOON = 15.0
 """Seconds; a poll would come after thirty."""
 
 
