@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import DatabaseError
 from django.utils import timezone
 
 from conversations.recorder import MessageRecorder
@@ -213,20 +214,18 @@ async def _dead(worker_id: UUID) -> bool:
     return not await is_alive(worker_id)
 
 
-async def test_a_failed_poll_starts_the_count_again(
-    make_worker: MakeWorker, set_streaming: SetStreaming
-) -> None:
-    set_streaming(LEASE_SECONDS=2)
+async def test_a_failed_poll_starts_the_count_again(database_threads: None) -> None:
     other, _ = await silent_worker()
-    worker = await make_worker()
-    await until(lambda: (worker.silent_seconds(other, 0) or 0) > 0.6)
+    watch = Watch()
+    watch.note_beat()
+    await watch.look(uuid4())
+    assert watch.silent_seconds(other, 0) == 0
     with behind() as database:
         database.execute(f"ALTER TABLE {WORKER} RENAME TO away")
-        await until(lambda: not worker._watch.sees_others)
+        with pytest.raises(DatabaseError):
+            await watch.look(uuid4())
         database.execute(f"ALTER TABLE away RENAME TO {WORKER}")
-    back = time.monotonic()
-    await until(lambda: _dead(other))
-    assert time.monotonic() - back >= 1.6
+    assert watch.silent_seconds(other, 0) is None
 
 
 async def test_storage_that_takes_no_writes_kills_nobody(
