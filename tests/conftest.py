@@ -10,6 +10,8 @@ from django.contrib.auth import get_user_model
 from django.db import connection, connections
 from django.test import AsyncClient
 from django.utils import timezone
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django import DjangoDbBlocker, Settings
 
 from streaming import threads, workers
@@ -17,6 +19,12 @@ from streaming.workers import LocalWorker
 from tests.database import empty_tables
 from tests.integration.servers import free_port
 from tests.redis_server import RedisServer
+
+# A machine that stands still for a moment says nothing of what it is asked about.
+hypothesis_settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("unhurried")
 
 MakeWorker = Callable[[], Awaitable[LocalWorker]]
 SetStreaming = Callable[..., None]
