@@ -238,12 +238,7 @@ async def test_enter_opens_what_was_found_for_these_words_alone(visitor: Visitor
         await visitor.play({"text": word})
         await visitor.sees_end()
     pelican = page.url
-    held: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        held.append(route)
-
-    await page.route("**/api/conversations?search=pelican", hold)
+    held = await visitor.hold("**/api/conversations?search=pelican")
     await page.fill("#search", "cormorant")
     await page.locator("#results li").wait_for()
     await page.fill("#search", "pelican")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Locator, Page, expect
 
 from tests.browser.visitor import Visitor
 
@@ -251,12 +251,7 @@ async def test_what_is_refused_is_taken_back_and_loses_no_word(visitor: Visitor)
 async def test_an_opinion_that_is_changed_at_once_is_sent_after_the_first(visitor: Visitor) -> None:
     await visitor.play({"text": "an answer"})
     await visitor.sees_end()
-    asked: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        asked.append(route)
-
-    await visitor.page.route("**/feedback", hold)
+    asked = await visitor.hold("**/feedback")
     await visitor.reply.get_by_role("button", name="Good reply").dblclick()
 
     async def sent(number: int) -> bool:

@@ -96,12 +96,7 @@ async def test_a_question_that_is_asked_before_the_models_are_known_leaves_the_c
     visitor: Visitor,
 ) -> None:
     page = visitor.page
-    asked: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        asked.append(route)
-
-    await page.route("**/api/models", hold)
+    asked = await visitor.hold("**/api/models")
     await page.reload()
     async with page.expect_response("**/messages") as answered:
         await visitor.say("early")
@@ -143,12 +138,7 @@ async def test_a_conversation_that_is_still_being_read_is_asked_by_its_own_model
     await visitor.play({"text": "by another model"})
     await visitor.sees_end()
     await page.reload()
-    held: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        held.append(route)
-
-    await page.route("**/api/conversations/*?messages=false", hold)
+    held = await visitor.hold("**/api/conversations/*?messages=false")
     await page.locator(f"a[href='{urlsplit(conversation).path}']").first.dispatch_event("click")
     async with page.expect_request(lambda request: request.method == "POST") as asked:
         await visitor.say("and once more")
@@ -167,13 +157,10 @@ async def test_a_model_that_is_chosen_while_the_conversation_is_read_stays_chose
     page = visitor.page
     await visitor.play({"text": "by the scripted model"})
     await visitor.sees_end()
-    held: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        held.append(route)
-
-    await page.route("**/api/conversations/*?messages=false", hold)
-    await page.reload()
+    conversation = page.url
+    await page.goto("about:blank")  # what that page still asks is not what is held
+    held = await visitor.hold("**/api/conversations/*?messages=false")
+    await page.goto(conversation)
 
     async def is_asked() -> bool:
         return bool(held)

@@ -217,12 +217,7 @@ async def test_the_menu_of_the_account_stays_its_button_s_while_the_page_learns_
     visitor: Visitor,
 ) -> None:
     page = visitor.page
-    held: list[Route] = []
-
-    async def hold(route: Route) -> None:
-        held.append(route)
-
-    await page.route("**/api/session", hold)
+    held = await visitor.hold("**/api/session")
     await visitor.reload()
     button, menu = page.locator(".account-button"), page.get_by_role("menu")
     await button.click()

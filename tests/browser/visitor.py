@@ -7,7 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import uuid4
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Locator,
+    Page,
+    Route,
+    expect,
+)
 
 from tests.integration.servers import Server, eventually
 
@@ -148,6 +156,16 @@ class Visitor:
         """Ask the scripted model to play these steps."""
         await self.choose("scripted")
         await self.say(json.dumps({"steps": steps}))
+
+    async def hold(self, url: str) -> list[Route]:
+        """Hold back requests for an address from now on, and give those that came."""
+        held: list[Route] = []
+
+        async def keep(route: Route) -> None:
+            held.append(route)
+
+        await self.page.route(url, keep)
+        return held
 
     def open_gate(self) -> None:
         """Let the script go on."""

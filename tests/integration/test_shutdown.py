@@ -73,7 +73,7 @@ async def test_an_idle_server_ends_at_once(servers: Servers, kind: str) -> None:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     code = await server.terminate()
-    assert loop.time() - begun < 15, "an idle server does not wait out its drain"
+    assert loop.time() - begun < 4, "an idle server does not wait out its drain"
     assert code in (0, -signal.SIGTERM), f"exit code {code}"
     assert count(server.database, WORKERS) == 0
     assert not server.errors(), server.errors()

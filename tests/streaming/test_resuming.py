@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 import pytest
@@ -366,16 +366,21 @@ async def test_what_may_be_ours_is_not_settled_meanwhile(
     assert (await reply(new.run_id)).status == "completed"
 
 
-async def test_a_claim_that_was_not_made_after_all_is_made_anew(
-    set_streaming: SetStreaming,
-) -> None:
+async def unsure_claim(set_streaming: SetStreaming) -> tuple[UUID, NewRun, Any]:
+    """A worker, a lost run, and its claim of it that was made and not answered."""
     set_streaming(RECORDER=f"{__name__}.DeafRecorder")
     taker = await alive()
     new, _ = await lost_run("seen")
     DeafRecorder.deaf_for.add(new.run_id)
     with pytest.raises(Unsure) as unsure:
         await threads.write(resuming.claim, taker, new.run_id)
-    made = unsure.value.written
+    return taker, new, unsure.value.written
+
+
+async def test_a_claim_that_was_not_made_after_all_is_made_anew(
+    set_streaming: SetStreaming,
+) -> None:
+    taker, new, made = await unsure_claim(set_streaming)
     assert await threads.write(resuming.claim, taker, new.run_id, made) is made
     await threads.write(lambda: Run.objects.filter(id=new.run_id).update(worker_id=uuid4()))
     again = await threads.write(resuming.claim, taker, new.run_id, made)
@@ -386,15 +391,10 @@ async def test_a_claim_that_was_not_made_after_all_is_made_anew(
 async def test_a_claim_whose_worker_was_declared_dead_meanwhile_is_not_gone_on_with(
     set_streaming: SetStreaming,
 ) -> None:
-    set_streaming(RECORDER=f"{__name__}.DeafRecorder")
-    taker = await alive()
-    new, _ = await lost_run("seen")
-    DeafRecorder.deaf_for.add(new.run_id)
-    with pytest.raises(Unsure) as unsure:
-        await threads.write(resuming.claim, taker, new.run_id)
+    taker, new, unsure = await unsure_claim(set_streaming)
     assert await threads.write(takeover.declare_dead, Seen(taker, 0))
     with pytest.raises(Fenced):
-        await threads.write(resuming.claim, taker, new.run_id, unsure.value.written)
+        await threads.write(resuming.claim, taker, new.run_id, unsure)
 
 
 async def test_no_run_is_given_up_for_failures_while_storage_takes_no_beats(

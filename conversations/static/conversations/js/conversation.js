@@ -85,7 +85,7 @@ export class OpenConversation {
     if (running) this.#follow(this.transcript.of(running.id)?.reply ?? replyFrom(running));
   }
 
-  /** Take the model that somebody chose and the server knows; what is being read may not have it. */
+  /** Take the model that somebody chose; what is being read may not have it. */
   use(model) {
     this.#modelChoices += 1;
     this.model = model;
